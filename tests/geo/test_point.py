@@ -61,9 +61,7 @@ def test_the_bounds_themselves_are_within(lat: float, lon: float) -> None:
     assert bounded(lat, lon) == Point(lat, lon) == msgspec.convert({"lat": lat, "lon": lon}, Point)
 
 
-@pytest.mark.parametrize(
-    "fields", [{"lat": 1.0}, {"lon": 1.0}, {"lat": 1.0, "lon": 1.0, "alt": 3.0}, [1.0, 1.0]]
-)
+@pytest.mark.parametrize("fields", [{"lat": 1.0}, {"lon": 1.0}, {"lat": 1.0, "lon": 1.0, "alt": 3.0}, [1.0, 1.0]])
 def test_a_point_has_exactly_lat_and_lon(fields: object) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(fields, Point)

@@ -50,9 +50,7 @@ def test_a_polygon_with_a_hole_is_read() -> None:
 
 
 def test_a_multipolygon_is_read_and_found_in_each_part() -> None:
-    index = RegionIndex(
-        [("isles", parse_feature(feature("MultiPolygon", [[SQUARE], [ring(170, -20, 180, -10)]])))]
-    )
+    index = RegionIndex([("isles", parse_feature(feature("MultiPolygon", [[SQUARE], [ring(170, -20, 180, -10)]])))])
     assert index.locate(Point(5.0, 5.0)) == index.locate(Point(-15.0, 180.0)) == "isles"
     assert index.locate(Point(5.0, 100.0)) is None
 
@@ -187,9 +185,7 @@ def test_area_is_that_of_the_sphere() -> None:
 
 
 def test_area_leaves_out_holes_and_adds_parts() -> None:
-    whole, hole, part = (
-        area_m2(shapely.box(*box)) for box in ((0, 0, 10, 10), (4, 4, 6, 6), (20, 0, 30, 10))
-    )
+    whole, hole, part = (area_m2(shapely.box(*box)) for box in ((0, 0, 10, 10), (4, 4, 6, 6), (20, 0, 30, 10)))
     geometry = parse_feature(feature("MultiPolygon", [[SQUARE, ring(4, 4, 6, 6)], [ring(20, 0, 30, 10)]]))
     assert area_m2(geometry) == pytest.approx(whole - hole + part)
 
@@ -293,19 +289,13 @@ def stars(draw: st.DrawFn) -> Geometry:
     lon, lat = draw(st.floats(-5, 5)), draw(st.floats(-5, 5))
     radii = draw(st.lists(st.floats(0.5, 6), min_size=3, max_size=12))
     turns = [2 * math.pi * i / len(radii) for i in range(len(radii))]
-    return shapely.Polygon(
-        [(lon + r * math.cos(t), lat + r * math.sin(t)) for r, t in zip(radii, turns, strict=True)]
-    )
+    return shapely.Polygon([(lon + r * math.cos(t), lat + r * math.sin(t)) for r, t in zip(radii, turns, strict=True)])
 
 
 @given(st.lists(stars(), min_size=1, max_size=10), st.floats(-10, 10), st.floats(-10, 10))
-def test_locate_misses_nothing_among_regions_of_any_shape(
-    shapes: list[Geometry], lat: float, lon: float
-) -> None:
+def test_locate_misses_nothing_among_regions_of_any_shape(shapes: list[Geometry], lat: float, lon: float) -> None:
     regions = [(f"r{i}", geometry) for i, geometry in enumerate(shapes)]
     at = shapely.Point(lon, lat)
-    around = [
-        (f"{area_m2(geometry):.9g}", i) for i, geometry in regions if shapely.distance(geometry, at) == 0
-    ]
+    around = [(f"{area_m2(geometry):.9g}", i) for i, geometry in regions if shapely.distance(geometry, at) == 0]
     expected = min(around, key=lambda region: (float(region[0]), region[1]))[1] if around else None
     assert RegionIndex(regions).locate(Point(lat, lon)) == expected

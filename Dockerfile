@@ -1,0 +1,26 @@
+# The server for external Redis and PostgreSQL. Build: docker build -t valet-dispatch .
+FROM python:3.12-slim AS build
+WORKDIR /src
+RUN python -m venv /opt/venv
+COPY requirements-server.lock ./
+RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes --requirement requirements-server.lock
+COPY pyproject.toml README.md ./
+COPY admin_api ./admin_api
+COPY dispatch ./dispatch
+COPY geo ./geo
+COPY loadtest ./loadtest
+COPY realtime ./realtime
+COPY server ./server
+RUN /opt/venv/bin/pip install --no-cache-dir --no-deps .
+
+FROM python:3.12-slim
+RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin dispatch
+COPY --from=build /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1
+USER dispatch
+EXPOSE 8000 8001
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["valet-dispatch"]
+CMD ["serve", "--host", "0.0.0.0", "--http-port", "8000", "--ws-port", "8001"]

@@ -1,0 +1,44 @@
+# Everything a machine with python3 (3.11 or newer), make and a package index needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install demo serve test lint lock clean
+
+help:  ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED)  ## Make the virtual environment; the command is then .venv/bin/valet-dispatch.
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed")'
+	@$(PYTHON) -c 'import venv, ensurepip' || { echo "python3 lacks venv: on Debian install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(INSTALLED)  ## Start the server and replay a morning of real demand on it.
+	$(BIN)/python -m loadtest.replay $(ARGS)
+
+serve: $(INSTALLED)  ## Run the server on its embedded Redis and PostgreSQL.
+	$(BIN)/valet-dispatch serve $(ARGS)
+
+test: $(INSTALLED)  ## Run every test, on real Redis and PostgreSQL.
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED)  ## Style, types and layers.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+lock: $(INSTALLED)  ## Write the lock files anew from pyproject.toml.
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras \
+		pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		pyproject.toml --output-file requirements-server.lock
+
+clean:  ## Remove the virtual environment and the demo's data.
+	rm -rf $(VENV) .demo-data

@@ -1,0 +1,51 @@
+"""The use cases, put together over one store and one set of records.
+
+Owns their life in one process: connect, follow the rules, close. Knows no protocol. Invariant: after `start`
+the tables exist, the defaults stand, and the rules are known.
+"""
+
+import asyncio
+
+from dispatch.catalog import Catalog
+from dispatch.claims import Claims
+from dispatch.desk import Desk
+from dispatch.identity import Verifier
+from dispatch.intake import Intake
+from dispatch.jobs import Jobs
+from dispatch.people import People
+from dispatch.reconcile import Reconciler
+from dispatch.records import Database, Records
+from dispatch.roster import Roster
+from dispatch.store import Store
+from dispatch.transitions import Transitions
+
+
+class Dispatch:
+    def __init__(self, *, redis_url: str, database_url: str, verifier: Verifier) -> None:
+        self.verifier = verifier
+        self.records = Records(Database(database_url))
+        self.store = Store(redis_url, self.records.marks.epoch)
+        self.catalog = Catalog(self.records)
+        self.transitions = Transitions(self.store, self.records)
+        self.intake = Intake(self.store, self.records, self.catalog)
+        self.claims = Claims(self.store, self.records)
+        self.jobs = Jobs(self.transitions, self.catalog)
+        self.desk = Desk(self.transitions, self.records, self.catalog)
+        self.people = People(self.store, self.records, self.catalog)
+        self.roster = Roster(self.store, self.records)
+        self.reconciler = Reconciler(self.store, self.records)
+        self._following: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Raises Unavailable when PostgreSQL can not be reached."""
+        await self.records.database.migrate()
+        await self.catalog.seed()
+        self._following = asyncio.create_task(self.catalog.keep_fresh(), name="rules")
+
+    async def close(self) -> None:
+        if self._following:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+        await self.claims.close()
+        await self.store.close()
+        await self.records.close()

@@ -1,0 +1,158 @@
+"""Grabs: many hands, one order.
+
+Grabs of one order on this node are gathered into one script call; an answer serves only those gathered
+before it was sent, later ones form the next list. Invariant: `won` is returned only after the event that
+says so stands in PostgreSQL, however long that takes; who will not wait says `pending` meanwhile.
+"""
+
+import asyncio
+import random
+from enum import StrEnum
+
+import msgspec
+import structlog
+
+from dispatch import metrics
+from dispatch.errors import DispatchError, InvariantBroken, Unavailable
+from dispatch.events import Event
+from dispatch.order import Order
+from dispatch.records import Records
+from dispatch.records.ledger import StaleEpoch
+from dispatch.state import order_of
+from dispatch.store import Reply, Store
+
+log = structlog.get_logger()
+
+
+class Outcome(StrEnum):
+    WON = "won"
+    PENDING = "pending"
+    TAKEN = "taken"
+    GONE = "gone"
+    REFUSED = "refused"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """`order` and `fence` stand with `won` only; `reason` with `gone` and `refused`."""
+
+    outcome: Outcome
+    reason: str | None = None
+    fence: int | None = None
+    order: Order | None = None
+
+
+PENDING = Verdict(Outcome.PENDING)
+UNAVAILABLE = Verdict(Outcome.REFUSED, "unavailable")
+NOT_OFFERED = Verdict(Outcome.REFUSED, "not_offered")
+
+_Grab = tuple[str, "asyncio.Future[Verdict]"]
+
+
+class Claims:
+    def __init__(self, store: Store, records: Records) -> None:
+        self._store = store
+        self._records = records
+        self._lists: dict[tuple[str, str], list[_Grab]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def grab(self, region: str, order_id: str, agent_id: str) -> "asyncio.Future[Verdict]":
+        """The final verdict to come. It never fails for want of Redis or PostgreSQL: that is `refused`,
+        `unavailable`, or takes as long as PostgreSQL is away (then the caller says `pending`)."""
+        verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        key = (region, order_id)
+        gathering = self._lists.get(key)
+        if gathering is None:
+            self._lists[key] = [(agent_id, verdict)]
+            self._start(self._claim_lists(key))
+        else:
+            gathering.append((agent_id, verdict))
+        return verdict
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, work: "asyncio._CoroutineLike[None]") -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _claim_lists(self, key: tuple[str, str]) -> None:
+        """One call after another for one order, until nobody is left; the tasks of a turn start after it."""
+        while self._lists[key]:
+            grabs, self._lists[key] = self._lists[key], []
+            try:
+                await self._claim(key, grabs)
+            except DispatchError as exc:
+                if isinstance(exc, InvariantBroken):
+                    metrics.BROKEN.inc()
+                    log.error("claim_failed", order=key[1], error=exc.message)
+                _tell(grabs, UNAVAILABLE)
+            except asyncio.CancelledError:
+                _tell(grabs, UNAVAILABLE)
+                raise
+        del self._lists[key]
+
+    async def _claim(self, key: tuple[str, str], grabs: list[_Grab]) -> None:
+        region, order_id = key
+        agents = list(dict.fromkeys(agent_id for agent_id, _ in grabs))
+        reply = await self._store.run("claim", region, order_id=order_id, agents=msgspec.msgpack.encode(agents))
+        if reply.outcome == "missing":
+            _tell(grabs, NOT_OFFERED)
+            return
+        answers = dict(zip(agents, reply.unpacked()["answers"], strict=True))
+        _tell([grab for grab in grabs if answers[grab[0]] != Outcome.WON], answers)
+        winners = [grab for grab in grabs if answers[grab[0]] == Outcome.WON]
+        if winners:
+            self._start(self._confirm(key, winners, _shown(key, reply)))
+
+    async def _confirm(self, key: tuple[str, str], winners: list[_Grab], shown: "Event | Order") -> None:
+        """`won` waits for PostgreSQL. One agent only: a script gives an order to one."""
+        try:
+            verdict = await self._durable(key, winners[0][0], shown)
+        except asyncio.CancelledError:
+            _tell(winners, UNAVAILABLE)
+            raise
+        except DispatchError as exc:
+            metrics.BROKEN.inc()
+            log.error("win_not_confirmed", order=key[1], error=exc.message)
+            verdict = UNAVAILABLE
+        for _, future in winners:
+            if not future.done():
+                future.set_result(verdict)
+
+    async def _durable(self, key: tuple[str, str], agent_id: str, shown: "Event | Order") -> Verdict:
+        order = shown if isinstance(shown, Order) else shown.order
+        wait = 0.05
+        while isinstance(shown, Event):
+            try:
+                holders = await self._records.ledger.apply([shown])
+            except StaleEpoch:
+                return await self.grab(key[0], key[1], agent_id)  # the region was put right: ask again
+            except Unavailable:
+                await asyncio.sleep(random.uniform(0, wait))  # PostgreSQL is away: back off, keep trying
+                wait = min(2 * wait, 2.0)
+                continue
+            if holders.get((order.id, order.fence)) != agent_id:
+                log.error("fence_belongs_to_another", order=order.id, fence=order.fence)
+                return Verdict(Outcome.TAKEN)
+            break
+        return Verdict(Outcome.WON, fence=order.fence, order=order)
+
+
+def _shown(key: tuple[str, str], reply: Reply) -> "Event | Order":
+    """The event by which the winner holds the order; when the log has let go of it, PostgreSQL has it."""
+    ours = [event for event in reply.events if event.order_id == key[1]]
+    return ours[-1] if ours else order_of(key[1], key[0], reply.unpacked()["state"])
+
+
+def _tell(grabs: list[_Grab], answers: "Verdict | dict[str, str]") -> None:
+    for agent_id, future in grabs:
+        if not future.done():
+            future.set_result(answers if isinstance(answers, Verdict) else _verdict(answers[agent_id]))
+
+
+def _verdict(answer: str) -> Verdict:
+    outcome, _, reason = answer.partition(" ")
+    return Verdict(Outcome(outcome), reason or None)

@@ -1,0 +1,104 @@
+"""Events: what the scripts append to a region's log, as readers see it.
+
+Pure. An entry's outer fields say whom it concerns, so that a reader can skip it without decoding; the
+body (MessagePack) holds time, actor, data and the order's whole state. Invariant: `decode` and `emit` in
+`lua/_emit.lua` name the same fields, in one order (`ENTRY`).
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from dispatch.order import Order
+from dispatch.state import State, order_of
+
+
+class Type(StrEnum):
+    """Orders' events raise the order's version; agents' events have none."""
+
+    PLACED = "placed"
+    OPENED = "opened"
+    WIDENED = "widened"
+    OFFERED = "offered"
+    DECLINED = "declined"
+    ASSIGNED = "assigned"
+    PROGRESSED = "progressed"
+    COMPLETED = "completed"
+    RELEASED = "released"
+    STALLED = "stalled"
+    ESCALATED = "escalated"
+    TAKEN_UP = "taken_up"
+    REOPENED = "reopened"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    EDITED = "edited"
+    REPLACED = "replaced"
+    KICKED = "kicked"
+    SUSPENDED = "suspended"
+    MOVED = "moved"
+
+
+ABOUT_AGENTS = frozenset({Type.REPLACED, Type.KICKED, Type.SUSPENDED, Type.MOVED})
+
+ENTRY = ("n", "type", "order", "version", "to", "holder", "was", "customer", "desk", "body")
+"""Outer fields of a log entry: `to` are the agents newly offered the order (or, for an agent's event, the
+agent), `holder` holds it now, `was` held it before, `desk` is set when it was on the desk before or is after."""
+
+
+class Event:
+    """One entry of a region's log. The body is decoded when somebody asks for it, once."""
+
+    def __init__(self, region: str, fields: Mapping[bytes, bytes]) -> None:
+        self.region = region
+        self.n = int(fields[b"n"])
+        self.type = Type(fields[b"type"].decode())
+        self.order_id = fields[b"order"].decode()
+        self.version = int(fields[b"version"])
+        to = fields[b"to"].decode()
+        self.to: tuple[str, ...] = tuple(to.split(",")) if to else ()
+        self.holder = fields[b"holder"].decode()
+        self.was = fields[b"was"].decode()
+        self.customer = fields[b"customer"].decode()
+        self.desk = fields[b"desk"] == b"1"
+        self._body = fields[b"body"]
+
+    @classmethod
+    def of_flat(cls, region: str, flat: list[bytes]) -> "Event":
+        """From the alternating names and values that a script returns."""
+        return cls(region, dict(zip(flat[::2], flat[1::2], strict=True)))
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        body: dict[str, Any] = msgspec.msgpack.decode(self._body)
+        return body
+
+    @property
+    def at(self) -> int:
+        return int(self.body["at"])
+
+    @property
+    def actor(self) -> str:
+        return str(self.body["actor"])
+
+    @property
+    def epoch(self) -> int:
+        return int(self.body["epoch"])
+
+    @cached_property
+    def detail(self) -> dict[str, Any]:
+        """What this event adds to its type; cmsgpack writes an empty table as a list."""
+        return dict(self.body["data"] or {})
+
+    @property
+    def state(self) -> State:
+        """The order's whole state after this event (orders' events only)."""
+        state: State = self.body["state"]
+        return state
+
+    @cached_property
+    def order(self) -> Order:
+        return order_of(self.order_id, self.region, self.state)

@@ -1,0 +1,72 @@
+"""Intake: an order comes in.
+
+Owns region, kind and the row at version 0, which makes 201 true even while Redis is away. Invariant: an
+order that was answered 201 is in PostgreSQL; an engine opens whatever Redis has not heard of.
+"""
+
+import msgspec
+import structlog
+
+from dispatch.access import require_region
+from dispatch.catalog import Catalog
+from dispatch.clock import now_ms
+from dispatch.errors import Unavailable, invalid
+from dispatch.identity import Identity
+from dispatch.order import Order, RegionId
+from dispatch.policy import Policy, opening
+from dispatch.records import Records
+from dispatch.state import Draft, State, new_state, order_of
+from dispatch.store import Store
+
+log = structlog.get_logger()
+
+
+class Intake:
+    def __init__(self, store: Store, records: Records, catalog: Catalog) -> None:
+        self._store = store
+        self._records = records
+        self._catalog = catalog
+
+    async def place(
+        self, who: Identity, kind: str, draft: Draft, *, region: str | None, order_id: str, request: str
+    ) -> Order:
+        """Take an order in. `order_id` is drawn by the caller, once for an idempotency key.
+
+        Raises Refused (invalid: kind, place, region; forbidden), Unavailable (PostgreSQL).
+        """
+        policy = await self._catalog.policy(kind)
+        home = await self._region(draft, region)
+        require_region(who, home)
+        state = new_state(kind, draft, now_ms())
+        await self._records.orders.create(order_id, home, state)
+        try:
+            return await self.enter(order_id, home, state, policy, who.actor, request)
+        except Unavailable as exc:  # the row stands: an engine opens it
+            log.warning("order_waits_for_redis", order=order_id, error=exc.message)
+            return order_of(order_id, home, state)
+
+    async def enter(self, order_id: str, region: str, state: State, policy: Policy, actor: str, request: str) -> Order:
+        """Take a row at version 0 into the house; a second time it is found there. Raises Unavailable."""
+        scheduled_at = state["scheduled_at"]
+        reply = await self._store.run(
+            "place",
+            region,
+            request=request,
+            order_id=order_id,
+            actor=actor,
+            state=msgspec.msgpack.encode(state),
+            terms=opening(policy),
+            opens_at=str(int(scheduled_at) - policy.lead_ms) if scheduled_at else "",
+        )
+        if reply.outcome == "exists":
+            return await self._records.orders.find(order_id) or order_of(order_id, region, state)
+        await self._records.ledger.apply(reply.events)
+        return reply.events[-1].order
+
+    async def _region(self, draft: Draft, wished: str | None) -> RegionId:
+        found = await self._catalog.region_of(draft.place.point)
+        if found is None:
+            raise invalid("place", "lies in no region")
+        if wished is not None and wished != found:
+            raise invalid("region", f"the place lies in region {found}")
+        return found

@@ -1,0 +1,123 @@
+-- Matching. Both directions run inside one slot, so no late-comer falls between: an order looks for agents in
+-- `geo`, an agent for orders in `wanting`. Rules as in dispatch/eligibility.py, in the same order.
+local function profile(agent_id)
+  local p = redis.call('HMGET', key('agent', agent_id), 'role', 'skills', 'suspended', 'status', 'capacity', 'lat', 'lon')
+  if not p[1] then return nil end
+  return {role = p[1], skills = p[2], suspended = p[3] == '1', available = p[4] == 'available',
+    capacity = tonumber(p[5]), lat = p[6], lon = p[7]}
+end
+
+-- Why the agent may be offered nothing at all, or nil.
+local function why_idle(agent_id, p)
+  if p.suspended then return 'suspended' end
+  if not redis.call('ZSCORE', key('seen'), agent_id) then return 'unreachable' end
+  if not p.available then return 'paused' end
+  if redis.call('SCARD', key('jobs', agent_id)) >= p.capacity then return 'at_capacity' end
+  return nil
+end
+
+local function why_not(agent_id, p, f)
+  if not has(',' .. f.audience .. ',', p.role) then return 'role' end
+  if not has(p.skills, f.kind) then return 'skill' end
+  local idle = why_idle(agent_id, p)
+  if idle then return idle end
+  if has(f.declined, agent_id) then return 'declined' end
+  if has(f.released, agent_id) then return 'released' end
+  return nil
+end
+
+local function note_offer(o, agent_id)
+  redis.call('HSET', key('offers', o.id), agent_id, o.f.round .. ':' .. int(now))
+  redis.call('ZADD', key('inbox', agent_id), now, o.id)
+end
+
+-- The nearest `room` eligible agents of one role that were not offered the order yet; small first, then double.
+local function nearest(o, role, room)
+  local f, found, looked, count = o.f, {}, 0, room * 2
+  while true do
+    local hits = redis.call('GEOSEARCH', key('geo', role), 'FROMLONLAT', f.lon, f.lat, 'BYRADIUS', f.radius_m, 'm',
+      'ASC', 'COUNT', count, 'WITHDIST')
+    for i = looked + 1, #hits do
+      local agent_id = hits[i][1]
+      local p = profile(agent_id)
+      if p and not why_not(agent_id, p, f) and redis.call('HEXISTS', key('offers', o.id), agent_id) == 0 then
+        found[#found + 1] = {id = agent_id, m = tonumber(hits[i][2])}
+        if #found == room then return found end
+      end
+    end
+    if #hits < count then return found end
+    looked, count = #hits, count * 2
+  end
+end
+
+-- Offers the order to whom its round still wants; returns their ids, nearest first.
+local function match_order(o)
+  local f, found, agents = o.f, {}, {}
+  local room = f.limit - f.round_offered
+  if room < 1 then return agents end
+  for role in string.gmatch(f.audience, '[^,]+') do
+    for _, hit in ipairs(nearest(o, role, room)) do found[#found + 1] = hit end
+  end
+  table.sort(found, function(a, b) return a.m < b.m or (a.m == b.m and a.id < b.id) end)
+  for i = 1, math.min(room, #found) do
+    agents[i] = found[i].id
+    note_offer(o, found[i].id)
+  end
+  set(o, {round_offered = f.round_offered + #agents, offered = f.offered + #agents})
+  return agents
+end
+
+-- A round starts: terms in, offers out, one event. `forget`: an entry into open, where earlier offers end.
+local function start_round(o, terms, forget, kind, actor, data)
+  local f = o.f
+  if forget then
+    redis.call('DEL', key('offers', o.id))
+    set(o, {offered = 0})
+  end
+  local reach = key('reach')
+  if tonumber(redis.call('GET', reach) or '0') < terms.radius_m then redis.call('SET', reach, int(terms.radius_m)) end
+  set(o, {status = STATUS.open, round = terms.round, rounds = terms.rounds, radius_m = terms.radius_m, limit = terms.limit,
+    audience = terms.audience, stall = terms.stall, round_offered = 0, due_at = now + terms.duration_ms,
+    bonus_fen = math.max(tonumber(f.own_bonus_fen), terms.bonus_fen)})
+  set(o, OFF_DESK)
+  local agents = match_order(o)
+  data.round, data.radius_m, data.bonus_fen, data.agents = terms.round, terms.radius_m, tonumber(f.bonus_fen), agents
+  commit(o, kind, actor, data, agents)
+end
+
+-- One open order against one agent: offers it if it may be offered. Returns true when it was.
+local function offer_if_wanted(agent_id, p, order_id, distance_m)
+  if redis.call('HEXISTS', key('offers', order_id), agent_id) == 1 then return false end
+  local o = load(order_id)
+  if not o or distance_m > tonumber(o.f.radius_m) or why_not(agent_id, p, o.f) then return false end
+  note_offer(o, agent_id)
+  set(o, {round_offered = o.f.round_offered + 1, offered = o.f.offered + 1})
+  commit(o, 'offered', 'engine:', {round = tonumber(o.f.round), agents = {agent_id}}, {agent_id})
+  return true
+end
+
+-- The agent became eligible, came nearer or has room again: the open orders that want him, at most `enough` at a
+-- time (the refresh goes on). ANY order of hits; small first, then double, until enough or all were seen.
+local function match_agent(agent_id, p, enough)
+  if not p or not p.lat or why_idle(agent_id, p) then return end
+  local reach, count, seen = redis.call('GET', key('reach')), 16, {}
+  if not reach then return end
+  while true do
+    local hits = redis.call('GEOSEARCH', key('wanting', p.role), 'FROMLONLAT', p.lon, p.lat, 'BYRADIUS', reach, 'm',
+      'COUNT', count, 'ANY', 'WITHDIST')
+    for _, hit in ipairs(hits) do
+      if not seen[hit[1]] then
+        seen[hit[1]] = true
+        if offer_if_wanted(agent_id, p, hit[1], tonumber(hit[2])) then enough = enough - 1 end
+        if enough < 1 then return end
+      end
+    end
+    if #hits < count then return end
+    count = count * 2
+  end
+end
+
+-- After a job ended: its agent has room again.
+local function free(agent_id)
+  if agent_id ~= '' then match_agent(agent_id, profile(agent_id), 20) end
+end

@@ -1,0 +1,42 @@
+-- Common to every script. The loader puts the parsed header in front of this: `region`, `epoch`, `request`
+-- and the named KEYS and ARGV are locals already. Every key of a region shares its hash tag, so a script may
+-- build names of that tag.
+local function key(name, id)
+  if id then return name .. ':{' .. region .. '}:' .. id end
+  return name .. ':{' .. region .. '}'
+end
+
+-- A restored or emptied Redis has another epoch or none: refuse before anything is read or written.
+if redis.call('GET', key('epoch')) ~= epoch then return {'unavailable'} end
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local emitted, entries = {}, {}
+
+local function int(number) return string.format('%.0f', number) end
+
+local function has(list, item) return string.find(list, ',' .. item .. ',', 1, true) ~= nil end
+
+-- The same asker hears the same answer: what took effect is kept under the request's id ('k' + id for a
+-- day, for idempotency keys; 'd' + id for a minute, for our own repeats after a lost reply).
+local function replayed()
+  if request == '' then return nil end
+  local kept = redis.call('GET', key('req', request))
+  if not kept then return nil end
+  local answer = cmsgpack.unpack(kept)
+  for _, entry in ipairs(answer.entries) do
+    local found = redis.call('XRANGE', key('log'), entry, entry)
+    if found[1] then emitted[#emitted + 1] = found[1][2] end
+  end
+  return {answer.outcome, emitted, answer.extra, answer.order}
+end
+
+local function done(outcome, extra)
+  if request ~= '' then
+    local kept_ms = string.sub(request, 1, 1) == 'k' and 86400000 or 60000
+    redis.call('SET', key('req', request), cmsgpack.pack({outcome = outcome, entries = entries, extra = extra or ''}),
+      'PX', kept_ms)
+  end
+  return {outcome, emitted, extra or ''}
+end

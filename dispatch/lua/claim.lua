@@ -1,0 +1,41 @@
+-- Grabs of one order, in order of arrival: at most one wins, each gets one answer.
+-- Between a grab's arrival and this call the order may have been won, widened, escalated or cancelled; what
+-- counts is what stands here. Time never fails a claim: only a transition does. The holder who asks again
+-- (a lost reply) hears `won` again, with the event that says so.
+-- KEYS: order
+-- ARGV: order_id agents
+-- USES: emit match
+-- Answers: ok | missing, then per agent `outcome reason`
+local o = load(order_id)
+if not o then return {'missing', emitted, ''} end
+
+local function win(agent_id, p)
+  local card = redis.call('HMGET', key('agent', agent_id), 'name', 'phone')
+  local fence = o.f.fence + 1
+  set(o, {status = STATUS.assigned, agent_id = agent_id, agent_role = p.role, agent_name = card[1], agent_phone = card[2],
+    by = 'grab', dispatcher_id = '', fence = fence, assigned_at = now, due_at = stall_due(o.f, STATUS.assigned), reason = ''})
+  commit(o, 'assigned', p.role .. ':' .. agent_id, {agent_id = agent_id, fence = fence, by = 'grab', round = tonumber(o.f.round)})
+  return 'won'
+end
+
+local function judge(agent_id)
+  local f = o.f
+  if HELD[f.status] and f.agent_id == agent_id then
+    if #emitted == 0 then emitted[1] = last_event(o) end
+    return 'won'
+  end
+  if has(f.declined, agent_id) then return 'refused declined' end
+  if redis.call('HEXISTS', key('offers', o.id), agent_id) == 0 then return 'refused not_offered' end
+  if HELD[f.status] then return 'taken' end
+  if f.status ~= STATUS.open then return 'gone ' .. f.status end
+  local p = profile(agent_id)
+  if not p then return 'refused not_offered' end
+  if p.suspended then return 'refused suspended' end
+  if not p.available then return 'refused paused' end
+  if redis.call('SCARD', key('jobs', agent_id)) >= p.capacity then return 'refused at_capacity' end
+  return win(agent_id, p)
+end
+
+local answers = {}
+for i, agent_id in ipairs(cmsgpack.unpack(agents)) do answers[i] = judge(agent_id) end
+return {'ok', emitted, cmsgpack.pack({answers = answers, state = o.f})}

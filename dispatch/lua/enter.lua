@@ -1,0 +1,28 @@
+-- A session of an agent begins: he is reachable, is matched against the open orders, and reads the present.
+-- The oldest of too many sessions are over; every node hears it from the log. The snapshot's `n` is of the same
+-- instant: what the log holds up to it is in the snapshot, what comes later is not.
+-- KEYS: agent seen
+-- ARGV: agent_id session_id card meta status lat lon most_sessions stale_ms most
+-- USES: emit sessions match snapshot
+-- Answers: ok and a snapshot
+local card = cmsgpack.unpack(card)
+local flat = {'status', status}
+for name, value in pairs(card) do
+  flat[#flat + 1] = name
+  flat[#flat + 1] = value
+end
+redis.call('HSET', agent_key, unpack(flat))
+begin_session(agent_id, session_id, meta, tonumber(most_sessions), tonumber(stale_ms))
+redis.call('ZADD', seen_key, now, agent_id)
+-- A shop stands at its home; a valet without a position now stands where he was last, at first at his home.
+local p = profile(agent_id)
+local home = redis.call('HMGET', agent_key, 'home_lat', 'home_lon')
+if p.role == 'shop' then lat, lon = home[1], home[2]
+elseif lat == '' then lat, lon = p.lat or home[1], p.lon or home[2] end
+if lat ~= '' then
+  redis.call('HSET', agent_key, 'lat', lat, 'lon', lon, 'matched_lat', lat, 'matched_lon', lon, 'matched_at', int(now))
+  redis.call('GEOADD', key('geo', p.role), lon, lat, agent_id)
+  match_agent(agent_id, profile(agent_id), tonumber(most))
+end
+emitted = {}
+return {'ok', emitted, snapshot(agent_id, tonumber(most))}

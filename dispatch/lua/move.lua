@@ -1,0 +1,29 @@
+-- Positions of valets, gathered by a hub. A moving agent is matched at most each `match_ms` or `match_m`; what that
+-- leaves out, the refresh makes up. An old session's position does not count; a shop stands at its home.
+-- KEYS: seen
+-- ARGV: moves match_ms match_m
+-- USES: emit match
+-- Answers: ok
+local function far(p, lat, lon)
+  local mlat, mlon = tonumber(p[4] or ''), tonumber(p[5] or '')
+  if not mlat then return true end
+  local dy = (lat - mlat) * 111195
+  local dx = (lon - mlon) * 111195 * math.cos(math.rad(lat))
+  return dx * dx + dy * dy > match_m * match_m
+end
+
+for _, move in ipairs(cmsgpack.unpack(moves)) do
+  local agent_id, session_id, lat, lon = move[1], move[2], move[3], move[4]
+  local p = redis.call('HMGET', key('agent', agent_id), 'role', 'status', 'matched_at', 'matched_lat', 'matched_lon')
+  if p[1] == 'valet' and redis.call('ZSCORE', key('sessions', agent_id), session_id) then
+    redis.call('GEOADD', key('geo', 'valet'), lon, lat, agent_id)
+    if p[2] == 'available' and (now - (p[3] or 0) >= tonumber(match_ms) or far(p, tonumber(lat), tonumber(lon))) then
+      redis.call('HSET', key('agent', agent_id), 'lat', lat, 'lon', lon,
+        'matched_at', int(now), 'matched_lat', lat, 'matched_lon', lon)
+      match_agent(agent_id, profile(agent_id), 20)
+    else
+      redis.call('HSET', key('agent', agent_id), 'lat', lat, 'lon', lon)
+    end
+  end
+end
+return {'ok', {}, ''}

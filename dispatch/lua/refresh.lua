@@ -1,0 +1,18 @@
+-- A hub says of all its agents' sessions of a region: still here. Who had vanished meanwhile (a hub that hung) comes
+-- back with his last position. Each is matched again. Sessions that are over are named, so that the hub ends them.
+-- KEYS: seen
+-- ARGV: sessions most
+-- USES: emit match
+-- Answers: ok and the sessions that are over
+local over = {}
+for _, pair in ipairs(cmsgpack.unpack(sessions)) do
+  local agent_id, session_id = pair[1], pair[2]
+  if redis.call('ZSCORE', key('sessions', agent_id), session_id) then
+    redis.call('ZADD', key('sessions', agent_id), now, session_id)
+    redis.call('ZADD', seen_key, now, agent_id)
+    match_agent(agent_id, profile(agent_id), tonumber(most))
+  else
+    over[#over + 1] = session_id
+  end
+end
+return {'ok', {}, cmsgpack.pack(over)}

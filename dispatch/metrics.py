@@ -1,0 +1,39 @@
+"""What the server counts, in DESIGN's words; one place, so that a dashboard can be checked against it.
+
+Owns the metric objects only; whoever does a thing counts it. Labels are bounded: kinds, roles, outcomes
+and regions, never an order, an agent or a position.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+SESSIONS = Gauge("dispatch_sessions", "Sessions connected to this process", ["role"])
+OFFERS = Counter("dispatch_offers_total", "Offers made to agents", ["kind"])
+VERDICTS = Counter("dispatch_verdicts_total", "Verdicts told to grabbers", ["outcome"])
+TIME_TO_GRAB = Histogram(
+    "dispatch_time_to_grab_seconds",
+    "From an order's placing to its grab",
+    buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300, 900),
+)
+ORDERS = Gauge("dispatch_orders", "Unfinished orders, and those ended in the last day", ["region", "status"])
+DESK_LENGTH = Gauge("dispatch_desk_length", "Orders waiting at the desk", ["region"])
+DEADLINE_LATENESS = Histogram(
+    "dispatch_deadline_lateness_seconds",
+    "How late a deadline took effect",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3, 6, 30, 300),
+)
+READER_LAG = Gauge("dispatch_log_reader_lag_entries", "Log entries a reader has not read", ["reader", "region"])
+DOUBLE_HOLDERS = Gauge("dispatch_double_holders", "Orders with two unended assignments; must stay 0")
+DEAD_LETTERS = Counter("dispatch_dead_letters_total", "Events that PostgreSQL refused; must stay 0")
+RECONCILED = Counter("dispatch_reconciliations_total", "Regions reconciled", ["region"])
+RESTORED = Counter("dispatch_orders_restored_total", "Orders written back to Redis from PostgreSQL", ["region"])
+REDIS_BATCH = Histogram(
+    "dispatch_redis_batch_calls",
+    "Script calls sent together",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+)
+APPLY_BATCH = Histogram(
+    "dispatch_apply_batch_events",
+    "Events applied together",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
+)
+BROKEN = Counter("dispatch_invariants_broken_total", "Bugs met at run time; must stay 0")

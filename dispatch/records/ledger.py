@@ -1,0 +1,269 @@
+"""One way into SQL: `apply` writes what happened to orders, for hub, api and projector alike.
+
+It is idempotent and does not care who comes first, nor in which order: each event bears the order's whole
+state. What a loop turn asks is gathered into one transaction, one in flight. Invariant: an event counted as
+applied is committed; (order, fence) belongs to one agent for ever.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import orjson
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dispatch import metrics
+from dispatch.errors import DispatchError, InvariantBroken, Unavailable
+from dispatch.events import Event
+from dispatch.order import HELD
+from dispatch.records.database import Database
+from dispatch.state import State
+
+Holders = Mapping[tuple[str, int], str]
+"""(order, fence) → the agent to whom PostgreSQL says it was assigned."""
+
+log = structlog.get_logger()
+MOST_IN_A_TURN = 1000
+
+
+class Ledger:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[tuple[list[Event], asyncio.Future[Holders]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def apply(self, events: Sequence[Event]) -> Holders:
+        """Returns once the events stand in PostgreSQL, with the holders of their orders.
+
+        Raises Unavailable (also for an event of an older epoch) and InvariantBroken (PostgreSQL refused it).
+        """
+        orders = [event for event in events if event.order_id]
+        if not orders:
+            return {}
+        future: asyncio.Future[Holders] = asyncio.get_running_loop().create_future()
+        self._waiting.append((orders, future))
+        if self._writer is None:
+            self._writer = asyncio.get_running_loop().create_task(self._write_all())
+        return await future
+
+    async def project(self, region: str, events: Sequence[Event], entry: str, n: int) -> None:
+        """Apply a batch of a region's log and move the projector's cursor, in one transaction."""
+        orders = [event for event in events if event.order_id]
+        async with self._database.transaction() as connection:
+            if orders:
+                await _apply(connection, orders)
+            await connection.execute(_MOVE_CURSOR, {"region": region, "entry": entry, "n": n})
+
+    async def survive(self, events: Sequence[Event]) -> None:
+        """What a surviving log still has, before its region is put right: the epoch is not asked."""
+        orders = [event for event in events if event.order_id]
+        if orders:
+            async with self._database.transaction() as connection:
+                await _write(connection, orders)
+
+    async def bury(self, event: Event, error: str) -> None:
+        """A dead-letter row for an event that PostgreSQL refused."""
+        metrics.DEAD_LETTERS.inc()
+        row = {
+            "region": event.region,
+            "n": event.n,
+            "order_id": event.order_id,
+            "version": event.version,
+            "type": event.type.value,
+            "error": error,
+            "body": msgspec.msgpack.encode(event.body),
+            "at": event.at,
+        }
+        async with self._database.transaction() as connection:
+            await connection.execute(_BURY, row)
+
+    async def double_holders(self) -> int:
+        """How many orders have two assignments that have not ended: must be 0."""
+        async with self._database.transaction() as connection:
+            return int(await connection.scalar(_DOUBLE) or 0)
+
+    async def close(self) -> None:
+        if self._writer:
+            await asyncio.wait([self._writer])
+
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting:
+                turn, self._waiting = self._waiting[:MOST_IN_A_TURN], self._waiting[MOST_IN_A_TURN:]
+                await self._write_turn(turn)
+        finally:
+            self._writer = None
+
+    async def _write_turn(self, turn: list[tuple[list[Event], asyncio.Future[Holders]]]) -> None:
+        events = [event for asked, _ in turn for event in asked]
+        metrics.APPLY_BATCH.observe(len(events))
+        try:
+            async with self._database.transaction() as connection:
+                holders = await _apply(connection, events)
+        except (InvariantBroken, StaleEpoch) as exc:
+            await self._write_alone(turn, exc)
+        except DispatchError as exc:
+            _tell(turn, exc)
+        except BaseException:
+            _tell(turn, Unavailable("the server is stopping"))
+            raise
+        else:
+            for _, future in turn:
+                if not future.done():
+                    future.set_result(holders)
+
+    async def _write_alone(self, turn: list[tuple[list[Event], asyncio.Future[Holders]]], exc: DispatchError) -> None:
+        """One bad event must not refuse its neighbours: each asker by himself."""
+        if len(turn) == 1:
+            log.error("events_refused", error=exc.message, orders=[event.order_id for event in turn[0][0]])
+            _tell(turn, exc)
+            return
+        for asker in turn:
+            await self._write_turn([asker])
+
+
+class StaleEpoch(Unavailable):
+    """An event that was emitted before its region was reconciled; what it says may be undone."""
+
+    def __init__(self, region: str) -> None:
+        super().__init__(f"region {region} has been reconciled since")
+
+
+def _tell(turn: Iterable[tuple[list[Event], asyncio.Future[Holders]]], exc: DispatchError) -> None:
+    for _, future in turn:
+        if not future.done():
+            future.set_exception(exc)
+
+
+async def _apply(connection: AsyncConnection, events: Sequence[Event]) -> Holders:
+    regions = sorted({event.region for event in events})
+    rows = await connection.execute(_SHARE_EPOCHS, {"regions": regions})
+    epochs: dict[str, int] = {row.region: row.epoch for row in rows}
+    for event in events:
+        if event.epoch < epochs.get(event.region, 0):
+            raise StaleEpoch(event.region)
+    return await _write(connection, events)
+
+
+async def _write(connection: AsyncConnection, events: Sequence[Event]) -> Holders:
+    """Locks follow the order ids, so that two batches never wait for each other in a ring."""
+    newest: dict[str, Event] = {}
+    for event in events:
+        known = newest.get(event.order_id)
+        if known is None or known.version < event.version:
+            newest[event.order_id] = event
+    ids = sorted(newest)
+    await connection.execute(_UPSERT_ORDERS, _order_columns([newest[order_id] for order_id in ids]))
+    await connection.execute(_INSERT_EVENTS, _event_columns(events))
+    assignments = _assignment_columns(events)
+    if assignments["order_ids"]:
+        await connection.execute(_INSERT_ASSIGNMENTS, assignments)
+    held = [status.value for status in HELD]
+    await connection.execute(_END_ASSIGNMENTS, {"ids": ids, "held": held})
+    rows = await connection.execute(_READ_HOLDERS, {"ids": ids})
+    return {(row.order_id, row.fence): row.agent_id for row in rows}
+
+
+def _order_columns(newest: list[Event]) -> dict[str, list[Any]]:
+    states = [event.state for event in newest]
+    return {
+        "ids": [event.order_id for event in newest],
+        "regions": [event.region for event in newest],
+        "kinds": [state["kind"] for state in states],
+        "statuses": [state["status"] for state in states],
+        "versions": [event.version for event in newest],
+        "customers": [state["customer_id"] for state in states],
+        "agents": [state["agent_id"] or None for state in states],
+        "fences": [int(state["fence"]) for state in states],
+        "desk_ats": [int(state["desk_at"]) if state["desk_at"] else None for state in states],
+        "created_ats": [int(state["created_at"]) for state in states],
+        "updated_ats": [event.at for event in newest],
+        "states": [orjson.dumps(state).decode() for state in states],
+    }
+
+
+def _event_columns(events: Sequence[Event]) -> dict[str, list[Any]]:
+    return {
+        "order_ids": [event.order_id for event in events],
+        "versions": [event.version for event in events],
+        "types": [event.type.value for event in events],
+        "ats": [event.at for event in events],
+        "actors": [event.actor for event in events],
+        "datas": [orjson.dumps(event.detail).decode() for event in events],
+    }
+
+
+def _assignment_columns(events: Sequence[Event]) -> dict[str, list[Any]]:
+    found: dict[tuple[str, int], State] = {}
+    for event in events:
+        if event.state["agent_id"]:
+            found.setdefault((event.order_id, int(event.state["fence"])), event.state)
+    return {
+        "order_ids": [order_id for order_id, _ in found],
+        "fences": [fence for _, fence in found],
+        "agents": [state["agent_id"] for state in found.values()],
+        "bys": [state["by"] for state in found.values()],
+        "dispatchers": [state["dispatcher_id"] or None for state in found.values()],
+        "ats": [int(state["assigned_at"]) for state in found.values()],
+    }
+
+
+_SHARE_EPOCHS = text("SELECT region, epoch FROM epochs WHERE region = ANY(:regions) ORDER BY region FOR SHARE")
+
+_UPSERT_ORDERS = text("""
+INSERT INTO orders
+  (id, region, kind, status, version, customer_id, agent_id, fence, desk_at, created_at, updated_at, state)
+SELECT id, region, kind, status, version, customer_id, agent_id, fence, desk_at, created_at, updated_at, state::jsonb
+FROM unnest(CAST(:ids AS text[]), CAST(:regions AS text[]), CAST(:kinds AS text[]), CAST(:statuses AS text[]),
+    CAST(:versions AS bigint[]), CAST(:customers AS text[]), CAST(:agents AS text[]), CAST(:fences AS bigint[]),
+    CAST(:desk_ats AS bigint[]), CAST(:created_ats AS bigint[]), CAST(:updated_ats AS bigint[]),
+    CAST(:states AS text[]))
+  AS t(id, region, kind, status, version, customer_id, agent_id, fence, desk_at, created_at, updated_at, state)
+ORDER BY id
+ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = excluded.version, customer_id = excluded.customer_id,
+  agent_id = excluded.agent_id, fence = excluded.fence, desk_at = excluded.desk_at, updated_at = excluded.updated_at,
+  state = excluded.state
+WHERE orders.version < excluded.version
+""")
+
+_INSERT_EVENTS = text("""
+INSERT INTO order_events (order_id, version, type, at, actor, data)
+SELECT order_id, version, type, at, actor, data::jsonb
+FROM unnest(CAST(:order_ids AS text[]), CAST(:versions AS bigint[]), CAST(:types AS text[]), CAST(:ats AS bigint[]),
+    CAST(:actors AS text[]), CAST(:datas AS text[])) AS t(order_id, version, type, at, actor, data)
+ORDER BY order_id, version
+ON CONFLICT DO NOTHING
+""")
+
+_INSERT_ASSIGNMENTS = text("""
+INSERT INTO assignments (order_id, fence, agent_id, by, dispatcher_id, at)
+SELECT * FROM unnest(CAST(:order_ids AS text[]), CAST(:fences AS bigint[]), CAST(:agents AS text[]),
+    CAST(:bys AS text[]), CAST(:dispatchers AS text[]), CAST(:ats AS bigint[])) AS t(order_id, fence, agent_id, by, dispatcher_id, at)
+ORDER BY order_id, fence
+ON CONFLICT DO NOTHING
+""")
+
+_END_ASSIGNMENTS = text("""
+UPDATE assignments SET ended_at = orders.updated_at FROM orders
+WHERE assignments.order_id = ANY(:ids) AND orders.id = assignments.order_id AND assignments.ended_at IS NULL
+  AND (assignments.fence < orders.fence OR orders.status <> ALL(:held))
+""")
+
+_READ_HOLDERS = text("SELECT order_id, fence, agent_id FROM assignments WHERE order_id = ANY(:ids)")
+
+_MOVE_CURSOR = text("""
+INSERT INTO cursors (region, entry, n) VALUES (:region, :entry, :n)
+ON CONFLICT (region) DO UPDATE SET entry = excluded.entry, n = excluded.n
+""")
+
+_BURY = text("""
+INSERT INTO dead_letters (region, n, order_id, version, type, error, body, at)
+VALUES (:region, :n, :order_id, :version, :type, :error, :body, :at)
+""")
+
+_DOUBLE = text("""
+SELECT count(*) FROM (SELECT 1 FROM assignments WHERE ended_at IS NULL GROUP BY order_id HAVING count(*) > 1) AS d
+""")

@@ -1,0 +1,170 @@
+"""Orders as PostgreSQL has them: the row at version 0, and every reading.
+
+Knows no rule of dispatch. Invariant: lists are paged by order id, newest first, so an order that is created
+while somebody pages is neither skipped nor repeated.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+
+from dispatch.order import HELD, TERMINAL, Order, Status
+from dispatch.records.database import Database
+from dispatch.schema import ORDER_EVENTS, ORDERS
+from dispatch.state import State, order_of
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list asks for; None asks for nothing. `regions` None means all."""
+
+    status: Status | None = None
+    kind: str | None = None
+    region: str | None = None
+    regions: frozenset[str] | None = None
+    agent_id: str | None = None
+    own_agent: str | None = None
+    customer_id: str | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """One line of a timeline; `actor` is `role:id`."""
+
+    version: int
+    type: str
+    at: int
+    actor: str
+    data: dict[str, Any]
+
+
+class Orders:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, order_id: str, region: str, state: State) -> None:
+        """The row at version 0; a second time nothing."""
+        row = {
+            "id": order_id,
+            "region": region,
+            "kind": state["kind"],
+            "status": state["status"],
+            "version": 0,
+            "customer_id": state["customer_id"],
+            "agent_id": None,
+            "fence": 0,
+            "desk_at": None,
+            "created_at": int(state["created_at"]),
+            "updated_at": int(state["created_at"]),
+            "state": state,
+        }
+        async with self._database.transaction() as connection:
+            await connection.execute(insert(ORDERS).values(row).on_conflict_do_nothing())
+
+    async def find(self, order_id: str) -> Order | None:
+        found = await self._read(select(ORDERS).where(ORDERS.c.id == order_id))
+        return found[0] if found else None
+
+    async def page(self, wanted: Filter, limit: int, before: str | None) -> list[Order]:
+        """At most `limit` orders older than the order `before`, newest first."""
+        query = select(ORDERS).where(*_conditions(wanted)).order_by(ORDERS.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(ORDERS.c.id < before)
+        return await self._read(query)
+
+    async def desk(self, regions: Sequence[str], limit: int, after: tuple[int, str] | None) -> list[Order]:
+        """Escalated and stalled orders, longest waiting first, after the place (desk_at, id)."""
+        query = select(ORDERS).where(ORDERS.c.desk_at.is_not(None), ORDERS.c.region.in_(regions))
+        if after is not None:
+            at, order_id = after
+            query = query.where(or_(ORDERS.c.desk_at > at, and_(ORDERS.c.desk_at == at, ORDERS.c.id > order_id)))
+        return await self._read(query.order_by(ORDERS.c.desk_at, ORDERS.c.id).limit(limit))
+
+    async def held_by(self, agent_id: str, limit: int, before: str | None = None) -> list[Order]:
+        query = select(ORDERS).where(ORDERS.c.agent_id == agent_id, ORDERS.c.status.in_(HELD))
+        if before is not None:
+            query = query.where(ORDERS.c.id < before)
+        return await self._read(query.order_by(ORDERS.c.id.desc()).limit(limit))
+
+    async def unfinished_of(self, customer_id: str, limit: int) -> list[Order]:
+        query = select(ORDERS).where(ORDERS.c.customer_id == customer_id, ORDERS.c.status.not_in(TERMINAL))
+        return await self._read(query.order_by(ORDERS.c.id.desc()).limit(limit))
+
+    async def unopened(self, region: str, created_before: int, limit: int) -> list[tuple[Order, State]]:
+        """Rows still at version 0: Redis was away when they were placed."""
+        query = select(ORDERS).where(
+            ORDERS.c.version == 0, ORDERS.c.region == region, ORDERS.c.created_at < created_before
+        )
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(query.order_by(ORDERS.c.id).limit(limit))
+            return [(order_of(row.id, row.region, row.state), row.state) for row in rows]
+
+    async def unfinished(self, region: str) -> dict[str, int]:
+        """Id → version of every order of the region that is not terminal and was opened."""
+        query = select(ORDERS.c.id, ORDERS.c.version).where(
+            ORDERS.c.region == region, ORDERS.c.status.not_in(TERMINAL), ORDERS.c.version > 0
+        )
+        async with self._database.transaction() as connection:
+            return {row.id: row.version for row in await connection.execute(query)}
+
+    async def states(self, ids: Sequence[str]) -> dict[str, tuple[int, State]]:
+        """Id → (version, state) of those that exist."""
+        query = select(ORDERS.c.id, ORDERS.c.version, ORDERS.c.state).where(ORDERS.c.id.in_(ids))
+        async with self._database.transaction() as connection:
+            return {row.id: (row.version, row.state) for row in await connection.execute(query)}
+
+    async def has_unfinished(self, region: str) -> bool:
+        query = select(ORDERS.c.id).where(ORDERS.c.region == region, ORDERS.c.status.not_in(TERMINAL)).limit(1)
+        async with self._database.transaction() as connection:
+            return await connection.scalar(query) is not None
+
+    async def counts(self, since: int) -> dict[tuple[str, str], int]:
+        """(region, status) → orders that are unfinished, or ended since then."""
+        wanted = or_(ORDERS.c.status.not_in(TERMINAL), ORDERS.c.updated_at >= since)
+        query = select(ORDERS.c.region, ORDERS.c.status, func.count()).where(wanted)
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(query.group_by(ORDERS.c.region, ORDERS.c.status))
+            return {(region, status): count for region, status, count in rows}
+
+    async def desk_lengths(self) -> dict[str, int]:
+        """Region → orders at its desk."""
+        query = select(ORDERS.c.region, func.count()).where(ORDERS.c.desk_at.is_not(None)).group_by(ORDERS.c.region)
+        async with self._database.transaction() as connection:
+            return {region: count for region, count in await connection.execute(query)}
+
+    async def timeline(self, order_id: str, after: int, limit: int) -> list[Happening]:
+        """Events by version, those above `after`."""
+        events = ORDER_EVENTS
+        query = select(events).where(events.c.order_id == order_id, events.c.version > after)
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(query.order_by(events.c.version).limit(limit))
+            return [Happening(row.version, row.type, row.at, row.actor, row.data) for row in rows]
+
+    async def _read(self, query: Select[Any]) -> list[Order]:
+        async with self._database.transaction() as connection:
+            return [order_of(row.id, row.region, row.state) for row in await connection.execute(query)]
+
+
+def _conditions(wanted: Filter) -> list[Any]:
+    columns = ORDERS.c
+    equal = (
+        (columns.status, wanted.status),
+        (columns.kind, wanted.kind),
+        (columns.region, wanted.region),
+        (columns.agent_id, wanted.agent_id),
+        (columns.customer_id, wanted.customer_id),
+    )
+    found = [column == value for column, value in equal if value is not None]
+    if wanted.regions is not None:
+        found.append(columns.region.in_(wanted.regions))
+    if wanted.own_agent is not None:
+        found.append(columns.agent_id == wanted.own_agent)
+        found.append(columns.status.in_((*HELD, Status.COMPLETED)))
+    if wanted.created_after is not None:
+        found.append(columns.created_at > wanted.created_after)
+    if wanted.created_before is not None:
+        found.append(columns.created_at < wanted.created_before)
+    return found

@@ -1,0 +1,148 @@
+"""The tables of PostgreSQL, as `records` queries them; `migrations/` makes them.
+
+Owns names and types only. Times are ms since the epoch. Invariants the tables hold by themselves: one event
+for an order and version, one assignment for an order and fence, one effect for an idempotency key.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    desc,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+METADATA = MetaData()
+
+REGIONS = Table(
+    "regions",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("feature", JSONB, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+POLICIES = Table(
+    "policies",
+    METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("body", JSONB, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+AGENTS = Table(
+    "agents",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("phone", Text),
+    Column("skills", ARRAY(Text), nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("home_lat", Double),
+    Column("home_lon", Double),
+    Column("suspended", Boolean, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("agents_by_region", "region", "id"),
+)
+
+ORDERS = Table(
+    "orders",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("region", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("customer_id", Text, nullable=False),
+    Column("agent_id", Text),
+    Column("fence", BigInteger, nullable=False),
+    Column("desk_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("state", JSONB, nullable=False),
+    Index("orders_by_customer", "customer_id", desc("id")),
+    Index("orders_by_agent", "agent_id", desc("id")),
+    Index("orders_by_region", "region", "status", desc("id")),
+    Index("orders_by_status", "status", desc("id")),
+    Index("orders_unopened", "created_at", postgresql_where=text("version = 0")),
+    Index("orders_on_desk", "region", "desk_at", postgresql_where=text("desk_at IS NOT NULL")),
+)
+
+ORDER_EVENTS = Table(
+    "order_events",
+    METADATA,
+    Column("order_id", Text, primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("data", JSONB, nullable=False),
+)
+
+ASSIGNMENTS = Table(
+    "assignments",
+    METADATA,
+    Column("order_id", Text, primary_key=True),
+    Column("fence", BigInteger, primary_key=True),
+    Column("agent_id", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("dispatcher_id", Text),
+    Column("at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Index("assignments_held", "order_id", postgresql_where=text("ended_at IS NULL")),
+)
+
+REQUESTS = Table(
+    "requests",
+    METADATA,
+    Column("sub", Text, primary_key=True),
+    Column("route", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("status", Integer),
+    Column("answer", LargeBinary),
+    Column("taken_until", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index("requests_by_age", "created_at"),
+)
+
+EPOCHS = Table(
+    "epochs",
+    METADATA,
+    Column("region", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+)
+
+CURSORS = Table(
+    "cursors",
+    METADATA,
+    Column("region", Text, primary_key=True),
+    Column("entry", Text, nullable=False),
+    Column("n", BigInteger, nullable=False),
+)
+
+DEAD_LETTERS = Table(
+    "dead_letters",
+    METADATA,
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    Column("region", Text, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
