@@ -1,0 +1,177 @@
+"""Settings of one process: the command line and the environment, checked and made into values.
+
+The only reader of the environment. Knows nothing of what the values do. Invariant: a `Settings` that exists is
+usable; a wrong value has stopped the start with one clear line (`ConfigError`) before.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+SHORT_SECRET = 32
+"""Bytes; RFC 7518 §3.2 wants a key at least as long as HS256's hash. A shorter one is taken, with a warning."""
+_SECRET_FILE = "secret"
+
+
+class ConfigError(Exception):
+    """One line that says which setting is wrong and what would be right."""
+
+
+class Role(StrEnum):
+    ALL = "all"
+    HUB = "hub"
+    API = "api"
+    ENGINE = "engine"
+
+    @property
+    def streams(self) -> bool:
+        return self in (Role.ALL, Role.HUB)
+
+    @property
+    def answers(self) -> bool:
+        return self in (Role.ALL, Role.API)
+
+    @property
+    def works(self) -> bool:
+        return self in (Role.ALL, Role.ENGINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`redis_url` and `database_url` are '' for the embedded servers; `secrets` are all valid for tokens."""
+
+    host: str
+    http_port: int
+    ws_port: int
+    data_dir: Path
+    role: Role
+    workers: int
+    redis_url: str
+    database_url: str
+    secrets: tuple[str, ...]
+    drain_seconds: float
+    origins: frozenset[str] | None
+    log_format: str
+    shared_ports: bool
+    """Whether sibling workers listen on the same ports."""
+
+    @property
+    def embedded(self) -> bool:
+        return not self.redis_url
+
+    def on(self, redis_url: str, database_url: str) -> "Settings":
+        return replace(self, redis_url=redis_url, database_url=normalised(database_url))
+
+
+def read(
+    *,
+    host: str,
+    http_port: int,
+    ws_port: int,
+    data_dir: Path,
+    role: Role,
+    workers: int,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Check everything; raises ConfigError."""
+    env = os.environ if environment is None else environment
+    redis_url, database_url = env.get("DISPATCH_REDIS_URL", ""), env.get("DISPATCH_DATABASE_URL", "")
+    if bool(redis_url) != bool(database_url):
+        raise ConfigError("DISPATCH_REDIS_URL and DISPATCH_DATABASE_URL go together: give both or neither")
+    if redis_url and not redis_url.startswith(("redis://", "rediss://", "unix://")):
+        raise ConfigError("DISPATCH_REDIS_URL must begin with redis://, rediss:// or unix://")
+    for name, port in (("--http-port", http_port), ("--ws-port", ws_port)):
+        if not 0 <= port <= 65535:
+            raise ConfigError(f"{name} must be between 0 and 65535, not {port}")
+    if http_port == ws_port != 0:
+        raise ConfigError("--http-port and --ws-port must differ")
+    if not 1 <= workers <= 64:
+        raise ConfigError(f"--workers must be between 1 and 64, not {workers}")
+    if workers > 1 and 0 in (http_port, ws_port):
+        raise ConfigError("--workers above 1 needs fixed ports: they are shared")
+    return Settings(
+        host=host,
+        http_port=http_port,
+        ws_port=ws_port,
+        data_dir=data_dir,
+        role=role,
+        workers=workers,
+        redis_url=redis_url,
+        database_url=normalised(database_url) if database_url else "",
+        secrets=token_secrets(data_dir, embedded=not redis_url, environment=env),
+        drain_seconds=_seconds(env, "DISPATCH_DRAIN_SECONDS", 20.0),
+        origins=_origins(env.get("DISPATCH_ORIGINS", "")),
+        log_format=_choice(env, "DISPATCH_LOG_FORMAT", ("json", "console")),
+        shared_ports=env.get("DISPATCH_SHARED_PORTS", "") == "1",
+    )
+
+
+def normalised(url: str) -> str:
+    """`postgres://` and `postgresql://` mean the same driver here. Raises ConfigError."""
+    for prefix in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return "postgresql+asyncpg://" + url.removeprefix(prefix)
+    raise ConfigError("DISPATCH_DATABASE_URL must begin with postgresql://")
+
+
+def token_secrets(data_dir: Path, *, embedded: bool, environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The secrets that tokens may be signed with; the first one signs. From DISPATCH_SECRET and, during a rotation,
+    DISPATCH_SECRET_PREVIOUS; with embedded servers one is made once and kept in the data directory."""
+    env = os.environ if environment is None else environment
+    given, previous = env.get("DISPATCH_SECRET", ""), env.get("DISPATCH_SECRET_PREVIOUS", "")
+    if given:
+        return (given, previous) if previous else (given,)
+    if previous:
+        raise ConfigError("DISPATCH_SECRET_PREVIOUS needs DISPATCH_SECRET beside it")
+    if not embedded:
+        raise ConfigError("DISPATCH_SECRET is required when Redis and PostgreSQL are external")
+    return (_kept_secret(data_dir),)
+
+
+def _kept_secret(data_dir: Path) -> str:
+    """Made by whoever comes first; readable by the owner only from its first byte on."""
+    path = data_dir / _SECRET_FILE
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        draft = data_dir / f".{_SECRET_FILE}.{os.getpid()}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        return path.read_text().strip()
+    except OSError as exc:
+        raise ConfigError(f"the data directory {data_dir} can not be used: {exc.strerror}") from exc
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        value = float(env.get(name, default))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 3600:
+        raise ConfigError(f"{name} must be a number of seconds between 0 and 3600")
+    return value
+
+
+def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = env.get(name, choices[0])
+    if value not in choices:
+        raise ConfigError(f"{name} must be {' or '.join(choices)}, not {value!r}")
+    return value
+
+
+def _origins(text: str) -> frozenset[str] | None:
+    """The browsers' pages that may open the stream; none given: any (tokens are no cookies)."""
+    found = frozenset(part.strip() for part in text.split(",") if part.strip())
+    for origin in found:
+        if not origin.startswith(("http://", "https://")) or origin.endswith("/"):
+            raise ConfigError(f"DISPATCH_ORIGINS: {origin!r} is no origin like https://desk.example.com")
+    return found or None

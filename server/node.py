@@ -1,0 +1,180 @@
+"""One server process: the roles it was given, on one event loop, from start to drained end.
+
+Owns the order in which parts start and stop. Knows no rule of dispatch. Invariants: `/readyz` answers 200 only
+when everything works; after SIGTERM no new session is taken, what is in flight is answered, and the exit code is 0.
+"""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+import structlog
+import uvicorn
+from admin_api.app import build_app
+from admin_api.health import build_health_app
+from starlette.applications import Starlette
+
+from dispatch.assembly import Dispatch
+from dispatch.catalog import PEOPLE
+from dispatch.errors import DispatchError
+from dispatch.identity import Verifier
+from realtime.hub import Hub
+from realtime.listener import Listener
+from realtime.wire import CloseCode
+from server import embedded
+from server.config import SHORT_SECRET, ConfigError, Settings
+from server.engines import Engines
+
+log = structlog.get_logger()
+HEARTBEAT_SECONDS = 20.0
+CONSOLE = Path(__file__).resolve().parent.parent / "console"
+
+
+class _Http(uvicorn.Server):
+    """Signals are the node's: uvicorn would end with 143 on SIGTERM."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Node:
+    def __init__(self, settings: Settings, dispatch: Dispatch) -> None:
+        self._settings = settings
+        self._dispatch = dispatch
+        self._draining = False
+
+    async def readiness(self) -> dict[str, str]:
+        """Each dependency's state: `ok`, or what is wrong."""
+        found = {"redis": "ok", "postgres": "ok", "regions": "ok"}
+        for name, ask in (("redis", self._dispatch.store.ping), ("postgres", self._dispatch.records.database.ping)):
+            try:
+                await ask()
+            except DispatchError as exc:
+                found[name] = exc.message
+        if found["redis"] == found["postgres"] == "ok":
+            found["regions"] = await self._regions()
+        if self._draining:
+            found["server"] = "draining"
+        return found
+
+    async def _regions(self) -> str:
+        try:
+            unsettled = [s for s in self._dispatch.catalog.slots if not await self._dispatch.reconciler.settled(s)]
+        except DispatchError as exc:
+            return exc.message
+        names = ["sessions" if slot == PEOPLE else slot for slot in unsettled]
+        return f"being reconciled: {', '.join(names)}" if names else "ok"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop`, then drain. Raises ConfigError when a port can not be had."""
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._working())
+            http = _bind(settings.host, settings.http_port, shared=settings.shared_ports)
+            ws = _bind(settings.host, settings.ws_port, shared=settings.shared_ports) if settings.role.streams else None
+            await stack.enter_async_context(self._answering(http))
+            if ws is not None:
+                await stack.enter_async_context(self._streaming(ws))
+            log.info(
+                "serving",
+                role=settings.role.value,
+                http=f"http://{settings.host}:{http.getsockname()[1]}",
+                ws=f"ws://{settings.host}:{ws.getsockname()[1]}/v1/stream" if ws else None,
+            )
+            await stop.wait()
+            self._draining = True
+            log.info("draining")
+
+    @asynccontextmanager
+    async def _working(self) -> AsyncIterator[None]:
+        await self._dispatch.start()
+        engines = Engines(self._dispatch)
+        if self._settings.role.works:
+            engines.start()
+        try:
+            yield
+        finally:
+            await engines.close()
+            await self._dispatch.close()
+
+    @asynccontextmanager
+    async def _answering(self, sock: socket.socket) -> AsyncIterator[None]:
+        config = uvicorn.Config(
+            self._app(), loop="none", lifespan="off", log_config=None, access_log=False, server_header=False,
+            timeout_graceful_shutdown=10, timeout_keep_alive=30,
+        )  # fmt: skip
+        server = _Http(config)
+        task = asyncio.create_task(server.serve(sockets=[sock]), name="http")
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await task
+
+    def _app(self) -> Starlette:
+        if self._settings.role.answers:
+            console = CONSOLE if CONSOLE.is_dir() else None
+            return build_app(self._dispatch, console_dir=console, readiness=self.readiness)
+        return build_health_app(self.readiness)
+
+    @asynccontextmanager
+    async def _streaming(self, sock: socket.socket) -> AsyncIterator[None]:
+        hub = Hub(self._dispatch, heartbeat_seconds=HEARTBEAT_SECONDS)
+        listener = Listener(hub, heartbeat_seconds=HEARTBEAT_SECONDS, origins=self._settings.origins)
+        hub.start()
+        await listener.start(sock)
+        try:
+            yield
+        finally:
+            spread_ms = int(self._settings.drain_seconds * 1000)
+            await listener.close_all(CloseCode.DRAINING, "the server is going down", spread_ms=spread_ms)
+            await hub.close()
+
+
+async def serve(settings: Settings) -> None:
+    """One process' whole life, on external servers or on its own. Raises ConfigError, EmbeddedError, Unavailable."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if len(settings.secrets[0].encode()) < SHORT_SECRET:
+        log.warning("short_secret", bytes=len(settings.secrets[0].encode()), advised=SHORT_SECRET)
+    async with services(settings) as running:
+        verifier = Verifier(running.secrets)
+        dispatch = Dispatch(redis_url=running.redis_url, database_url=running.database_url, verifier=verifier)
+        await Node(running, dispatch).run(stop)
+
+
+@asynccontextmanager
+async def services(settings: Settings) -> AsyncIterator[Settings]:
+    """The settings with the URLs of the embedded servers, which live for the block; external ones as they are."""
+    if not settings.embedded:
+        yield settings
+        return
+    running = await embedded.start(settings.data_dir)
+    watching = asyncio.create_task(running.watch(), name="embedded")
+    try:
+        yield settings.on(running.redis_url, running.database_url)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await running.stop()
+
+
+def _bind(host: str, port: int, *, shared: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as exc:
+        sock.close()
+        raise ConfigError(f"{host}:{port} can not be bound: {exc.strerror}") from exc
+    sock.setblocking(False)
+    return sock
