@@ -1,0 +1,153 @@
+"""What a welcomed client asks on the stream, carried out by the use cases and answered in order.
+
+Owns the pairing of a message with its answer. Knows no indexes. Invariants: every message with a `ref` is
+answered exactly once (`pending` is a foretaste, not an answer); what concerns an order waits behind the answer
+to a command on it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from dispatch import metrics
+from dispatch.assembly import Dispatch
+from dispatch.claims import PENDING, Outcome, Verdict
+from dispatch.errors import Code, DispatchError, InvariantBroken, Refused
+from dispatch.order import Order, Status
+from geo.crs import to_wgs84
+from realtime.connection import Connection
+from realtime.gathering import Gathering
+from realtime.messages import Decline, Grab, Hello, Ping, Position, Progress, Release, Seen, SetStatus
+from realtime.session import AgentSession, Session, verdict_message
+from realtime.wire import ClientMessage, Outbound
+
+log = structlog.get_logger()
+PENDING_S = 1.0
+Spawn = Callable[[Coroutine[Any, Any, None]], None]
+
+
+def error(ref: str | None, code: str, message: str, *, retryable: bool = False) -> Outbound:
+    answer = {"type": "error", "code": code, "message": message, "retryable": retryable}
+    return Outbound(answer if ref is None else answer | {"ref": ref})
+
+
+def ok(ref: str | None) -> Outbound:
+    return Outbound({"type": "ok"} if ref is None else {"type": "ok", "ref": ref})
+
+
+class Commands:
+    def __init__(self, dispatch: Dispatch, gathering: Gathering, spawn: Spawn) -> None:
+        self._dispatch = dispatch
+        self._gathering = gathering
+        self._spawn = spawn
+
+    def received(self, conn: Connection, session: Session, message: ClientMessage) -> None:
+        match message:
+            case Ping():
+                conn.send(Outbound({"type": "pong"} if message.ref is None else {"type": "pong", "ref": message.ref}))
+            case Hello():
+                conn.send(error(None, Code.INVALID, "type: hello was said already"))
+            case _ if isinstance(session, AgentSession):
+                self._of_agent(conn, session, message)
+            case _:
+                ref = getattr(message, "ref", None)
+                conn.send(error(ref, Code.FORBIDDEN, f"a {session.who.role} may not do this"))
+
+    def _of_agent(self, conn: Connection, session: AgentSession, message: ClientMessage) -> None:
+        match message:
+            case Grab():
+                self._grab(conn, session, message)
+            case Position():
+                if session.agent.role == "valet":  # a shop stands at its home
+                    self._gathering.position(session, to_wgs84(message.point, session.crs))
+            case Seen():
+                self._gathering.seen(session, [oid for oid in message.order_ids if oid in session.offers])
+            case SetStatus():
+                self._spawn(self._answered(conn, session, message.ref, None, self._set_status(session, message)))
+            case Decline():
+                self._on_order(conn, session, message, self._decline(session, message))
+            case Progress():
+                self._on_order(conn, session, message, self._progress(session, message))
+            case Release():
+                self._on_order(conn, session, message, self._release(session, message))
+
+    # --- grabs: no task, a future and, if need be, a timer ----------------------------------------------
+
+    def _grab(self, conn: Connection, session: AgentSession, grab: Grab) -> None:
+        if not session.knows(grab.order_id):
+            self._tell_verdict(conn, session, grab, session.remembered(grab.order_id))
+            return
+        session.wait(grab.order_id)
+        verdict = self._dispatch.claims.grab(session.slot, grab.order_id, session.agent.id)
+        timer = asyncio.get_running_loop().call_later(PENDING_S, self._tell_pending, conn, session, grab)
+
+        def told(done: "asyncio.Future[Verdict]") -> None:
+            timer.cancel()
+            if not done.cancelled():
+                self._tell_verdict(conn, session, grab, done.result())
+                _send(conn, session.go_on(grab.order_id))
+
+        verdict.add_done_callback(told)
+
+    def _tell_verdict(self, conn: Connection, session: AgentSession, grab: Grab, verdict: Verdict) -> None:
+        metrics.VERDICTS.labels(verdict.outcome.value).inc()
+        conn.send(Outbound(session.verdict(grab.ref, grab.order_id, verdict)))
+
+    def _tell_pending(self, conn: Connection, session: AgentSession, grab: Grab) -> None:
+        metrics.VERDICTS.labels(Outcome.PENDING.value).inc()
+        conn.send(Outbound(verdict_message(grab.ref, grab.order_id, PENDING, session.crs)))
+
+    # --- other commands ---------------------------------------------------------------------------------
+
+    def _on_order(
+        self, conn: Connection, session: AgentSession, message: Decline | Progress | Release, work: Awaitable[None]
+    ) -> None:
+        session.wait(message.order_id)
+        self._spawn(self._answered(conn, session, message.ref, message.order_id, work))
+
+    async def _answered(
+        self, conn: Connection, session: AgentSession, ref: str | None, order_id: str | None, work: Awaitable[None]
+    ) -> None:
+        try:
+            await work
+        except InvariantBroken as exc:
+            metrics.BROKEN.inc()
+            log.error("command_failed", order=order_id, error=exc.message)
+            conn.send(error(ref, exc.code, "internal error"))
+        except DispatchError as exc:
+            conn.send(error(ref, exc.code, exc.message, retryable=exc.retryable))
+        else:
+            conn.send(ok(ref))
+        finally:
+            if order_id is not None:
+                _send(conn, session.go_on(order_id))
+
+    async def _set_status(self, session: AgentSession, message: SetStatus) -> None:
+        await self._dispatch.people.set_status(session.slot, session.agent.id, session.id, message.status)
+        session.status = message.status
+
+    async def _decline(self, session: AgentSession, message: Decline) -> None:
+        await self._dispatch.people.decline(session.who, session.slot, message.order_id, message.reason or "")
+        session.declined(message.order_id)
+
+    async def _progress(self, session: AgentSession, message: Progress) -> None:
+        order = await self._job(session, message.order_id)
+        step = Status(message.step)
+        await self._dispatch.jobs.progress(session.who, order, message.fence, step, message.at)
+
+    async def _release(self, session: AgentSession, message: Release) -> None:
+        order = await self._job(session, message.order_id)
+        await self._dispatch.jobs.release(session.who, order, message.fence, message.reason)
+
+    async def _job(self, session: AgentSession, order_id: str) -> Order:
+        order = await self._dispatch.transitions.find(order_id)
+        if order is None or order.region != session.slot:
+            raise Refused(Code.NOT_FOUND, "there is no such order")
+        return order
+
+
+def _send(conn: Connection, messages: list[Outbound]) -> None:
+    for message in messages:
+        conn.send(message)

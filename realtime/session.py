@@ -1,0 +1,304 @@
+"""What one connected party has been told, and therefore what it is told next.
+
+Sans-I/O: events and answers in, messages out; no clock, no socket, no Redis. Invariants: `welcome` comes
+first and nothing that it contains comes after it; a session hears of one order in the order of its versions;
+while a command of its own on an order is unanswered, what concerns that order waits behind the answer.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ulid import ULID
+
+from dispatch.catalog import PEOPLE
+from dispatch.claims import Outcome, Verdict
+from dispatch.events import Event, Type
+from dispatch.identity import Identity
+from dispatch.order import Status
+from dispatch.people import DeskPresent, Present
+from dispatch.records.agents import Agent
+from dispatch.views import View, full_view
+from geo.crs import Crs
+from geo.point import Point
+from realtime.telling import PrivateDetails, Telling, offers_view
+from realtime.wire import Outbound
+
+REMEMBERED = 32
+"""Retracted orders whose reason a session remembers."""
+
+Message = dict[str, Any]
+
+
+class OfferBook:
+    """Which sessions of this node hold an offer of which order."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, set[AgentSession]] = {}
+
+    def holders(self, order_id: str) -> Iterable["AgentSession"]:
+        return self._sessions.get(order_id, ())
+
+    def add(self, order_id: str, session: "AgentSession") -> None:
+        self._sessions.setdefault(order_id, set()).add(session)
+
+    def drop(self, order_id: str, session: "AgentSession") -> None:
+        sessions = self._sessions.get(order_id)
+        if sessions is not None:
+            sessions.discard(session)
+            if not sessions:
+                del self._sessions[order_id]
+
+
+class Session:
+    """What all roles share: a name, and the waiting of events. On its own it is told nothing (service, admin)."""
+
+    __slots__ = ("_backlog", "_waiting", "crs", "id", "member", "slots", "who")
+
+    def __init__(self, session_id: str, who: Identity, crs: Crs, member: str, slots: tuple[str, ...]) -> None:
+        self.id = session_id
+        self.who = who
+        self.crs = crs
+        self.member = member
+        """The name under which Redis keeps the session."""
+        self.slots = slots
+        """The regions whose logs concern it."""
+        self._backlog: list[Telling] | None = []
+        self._waiting: dict[str, tuple[int, list[Telling]]] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has been told the present and hears of events at once."""
+        return self._backlog is None
+
+    @property
+    def since_at(self) -> int:
+        """When it began, ms: a session's id is a ULID."""
+        return int(ULID.from_str(self.id).milliseconds)
+
+    @property
+    def slot(self) -> str:
+        """Where in Redis the session is kept: agents in their region, all others with the people."""
+        return PEOPLE
+
+    def hear(self, telling: Telling) -> list[Outbound]:
+        """An event that may concern this session; what it has to be told now."""
+        if self._backlog is not None:
+            self._backlog.append(telling)
+            return []
+        if self._waiting:
+            waiting = self._waiting.get(telling.event.order_id)
+            if waiting is not None:
+                waiting[1].append(telling)
+                return []
+        return self._tell(telling) if not telling.void and self._is_news(telling.event) else []
+
+    def wait(self, order_id: str) -> None:
+        """From now on what concerns the order waits, until `go_on` was called as often."""
+        if self._waiting is None:
+            self._waiting = {}
+        depth, held = self._waiting.get(order_id, (0, []))
+        self._waiting[order_id] = (depth + 1, held)
+
+    def go_on(self, order_id: str) -> list[Outbound]:
+        """One answer was given; what had waited for the last one."""
+        if self._waiting is None or order_id not in self._waiting:
+            return []
+        depth, held = self._waiting[order_id]
+        if depth > 1:
+            self._waiting[order_id] = (depth - 1, held)
+            return []
+        del self._waiting[order_id]
+        return [message for telling in held for message in self.hear(telling)]
+
+    def pause(self) -> None:
+        """A snapshot is being read: hold back what comes."""
+        if self._backlog is None:
+            self._backlog = []
+
+    def resume(self) -> list[Outbound]:
+        """The snapshot was sent: deliver what is newer."""
+        held, self._backlog = self._backlog or [], None
+        return [message for telling in held for message in self.hear(telling)]
+
+    def _is_news(self, event: Event) -> bool:
+        raise NotImplementedError
+
+    def _tell(self, telling: Telling) -> list[Outbound]:
+        raise NotImplementedError
+
+
+class AgentSession(Session):
+    """A valet's or a shop's."""
+
+    __slots__ = ("_book", "_floor", "agent", "jobs", "offers", "position", "retracted", "status")
+
+    def __init__(self, session_id: str, who: Identity, crs: Crs, agent: Agent, book: OfferBook) -> None:
+        super().__init__(session_id, who, crs, agent.id, (agent.region,))
+        self.agent = agent
+        self.status = "available"
+        self.position: Point | None = None
+        """The last one he told, WGS-84."""
+        self.offers: set[str] = set()
+        self.jobs: dict[str, int] = {}
+        """Order → the version he was last told."""
+        self.retracted: dict[str, str] | None = None
+        self._book = book
+        self._floor = 0
+
+    @property
+    def slot(self) -> str:
+        return self.agent.region
+
+    def lists(self, present: Present, private: PrivateDetails) -> Message:
+        """Replace all that is known by the present; the lists of `welcome` and `snapshot`."""
+        for order_id in tuple(self.offers):
+            self._drop_offer(order_id, None)
+        self._floor = present.n
+        for order in present.offers:
+            self._add_offer(order.id)
+        self.jobs = {order.id: order.version for order in present.jobs}
+        return {
+            "offers": offers_view(present.offers, private, self.crs),
+            "jobs": [full_view(order, self.crs) for order in present.jobs],
+            "more": present.more,
+        }
+
+    def knows(self, order_id: str) -> bool:
+        """Whether a grab of the order is worth asking Redis for."""
+        return order_id in self.offers or order_id in self.jobs or bool(self._waiting and order_id in self._waiting)
+
+    def remembered(self, order_id: str) -> Verdict:
+        """The answer to a grab of an order that is not held, offered or asked for."""
+        reason = (self.retracted or {}).get(order_id)
+        if reason is None or reason == "changed":
+            return Verdict(Outcome.REFUSED, "not_offered")
+        if reason == "declined":
+            return Verdict(Outcome.REFUSED, "declined")
+        return Verdict(Outcome.TAKEN) if reason == "taken" else Verdict(Outcome.GONE, reason)
+
+    def verdict(self, ref: str, order_id: str, verdict: Verdict) -> Message:
+        """What he is told, and what he then knows."""
+        match verdict.outcome:
+            case Outcome.WON if verdict.order is not None:
+                self._drop_offer(order_id, None)
+                self.jobs[order_id] = max(verdict.order.version, self.jobs.get(order_id, 0))
+            case Outcome.TAKEN:
+                self._drop_offer(order_id, "taken")
+            case Outcome.GONE:
+                self._drop_offer(order_id, verdict.reason)
+            case Outcome.REFUSED if verdict.reason in ("declined", "suspended"):
+                self._drop_offer(order_id, verdict.reason)
+        return verdict_message(ref, order_id, verdict, self.crs)
+
+    def declined(self, order_id: str) -> None:
+        self._drop_offer(order_id, "declined")
+
+    def close(self) -> None:
+        for order_id in tuple(self.offers):
+            self._drop_offer(order_id, None)
+
+    def _is_news(self, event: Event) -> bool:
+        return event.n > self._floor and event.version > self.jobs.get(event.order_id, 0)
+
+    def _tell(self, telling: Telling) -> list[Outbound]:
+        event, me = telling.event, self.agent.id
+        if event.holder == me:
+            self._drop_offer(event.order_id, None)
+            self.jobs[event.order_id] = event.version
+            return [telling.job(self.crs)]
+        if event.was == me:
+            self.jobs.pop(event.order_id, None)
+            return [telling.job(self.crs) if event.type is Type.COMPLETED else telling.unjob()]
+        if me in event.to:
+            self._add_offer(event.order_id)
+            return [telling.offer(self.crs)]
+        return self._tell_candidate(telling) if event.order_id in self.offers else []
+
+    def _tell_candidate(self, telling: Telling) -> list[Outbound]:
+        event = telling.event
+        if event.order.status is Status.OPEN:
+            if event.type is Type.DECLINED and event.detail["agent_id"] == self.agent.id:
+                self._drop_offer(event.order_id, "declined")  # by another session of the same shop
+                return [telling.retract("changed")]
+            return [telling.offer(self.crs)] if event.type in (Type.WIDENED, Type.EDITED) else []
+        reason = telling.retract_reason()
+        self._drop_offer(event.order_id, reason)
+        return [telling.retract(reason)]
+
+    def _add_offer(self, order_id: str) -> None:
+        self.offers.add(order_id)
+        self._book.add(order_id, self)
+        if self.retracted:
+            self.retracted.pop(order_id, None)
+
+    def _drop_offer(self, order_id: str, reason: str | None) -> None:
+        """`reason` is remembered for later grabs."""
+        self.offers.discard(order_id)
+        self._book.drop(order_id, self)
+        if reason is None:
+            return
+        if self.retracted is None:
+            self.retracted = {}
+        self.retracted[order_id] = reason
+        if len(self.retracted) > REMEMBERED:
+            del self.retracted[next(iter(self.retracted))]
+
+
+class DeskSession(Session):
+    """A dispatcher's: the desks of his regions."""
+
+    __slots__ = ("_floors",)
+
+    def lists(self, presents: dict[str, DeskPresent], most: int) -> Message:
+        """Region → its desk."""
+        self._floors = {region: present.n for region, present in presents.items()}
+        orders = sorted((o for p in presents.values() for o in p.orders), key=lambda order: (order.desk_at, order.id))
+        cut = len(orders) > most or any(present.more for present in presents.values())
+        return {"desk": [full_view(order, self.crs) for order in orders[:most]], "more": ["desk"] if cut else []}
+
+    def _is_news(self, event: Event) -> bool:
+        return event.n > self._floors.get(event.region, 0)
+
+    def _tell(self, telling: Telling) -> list[Outbound]:
+        return [telling.desk(self.crs)] if telling.event.desk else []
+
+
+class CustomerSession(Session):
+    """A customer's: his own orders, wherever they are."""
+
+    __slots__ = ("_told",)
+
+    def lists(self, orders: list[View], more: bool) -> Message:
+        self._told: dict[str, int] = {order["id"]: order["version"] for order in orders}
+        return {"orders": orders, "more": ["orders"] if more else []}
+
+    def _is_news(self, event: Event) -> bool:
+        return event.version > self._told.get(event.order_id, 0)
+
+    def _tell(self, telling: Telling) -> list[Outbound]:
+        self._told[telling.event.order_id] = telling.event.version
+        return [telling.order(self.crs)]
+
+
+def verdict_message(ref: str, order_id: str, verdict: Verdict, crs: Crs) -> Message:
+    message: Message = {"type": "verdict", "ref": ref, "order_id": order_id, "outcome": verdict.outcome.value}
+    if verdict.reason is not None:
+        message["reason"] = verdict.reason
+    if verdict.order is not None:
+        message["fence"] = verdict.fence
+        message["job"] = full_view(verdict.order, crs)
+    return message
+
+
+def agent_card(agent: Agent, status: str, crs: Crs) -> View:
+    """The agent's own profile, in `welcome`."""
+    return {
+        "id": agent.id,
+        "role": agent.role,
+        "region": agent.region,
+        "name": agent.name,
+        "phone": agent.phone,
+        "skills": list(agent.skills),
+        "capacity": agent.capacity,
+        "status": status,
+    }

@@ -1,0 +1,123 @@
+"""The usher: from `hello` to `welcome`.
+
+Owns the judging of tokens at the door and the first picture that each role is given. Knows no connections.
+Invariant: a session is in the hub's indexes before its present is read, so what happens in between is held
+back and not lost.
+"""
+
+import asyncio
+
+from ulid import ULID
+
+from dispatch.assembly import Dispatch
+from dispatch.catalog import PEOPLE
+from dispatch.clock import now_ms
+from dispatch.errors import Code, Refused
+from dispatch.identity import AGENTS, Identity, Role, TokenExpired
+from dispatch.people import MOST_LISTED
+from dispatch.views import full_view
+from geo.crs import to_wgs84
+from realtime.session import AgentSession, CustomerSession, DeskSession, Message, OfferBook, Session, agent_card
+from realtime.wire import CloseCode, Hello, Outbound
+
+FEATURES: list[str] = []
+"""What this server knows beyond PROTOCOL version 1."""
+
+
+class Refusal(Exception):
+    """Not let in: the close code says whether to come back."""
+
+    def __init__(self, close_code: CloseCode, reason: str) -> None:
+        super().__init__(reason)
+        self.close_code = close_code
+        self.reason = reason
+
+
+class Usher:
+    def __init__(self, dispatch: Dispatch, book: OfferBook, heartbeat_seconds: float) -> None:
+        self._dispatch = dispatch
+        self._book = book
+        self._heartbeat_seconds = heartbeat_seconds
+
+    async def meet(self, hello: Hello, header_token: str | None) -> Session:
+        """Who is it? Raises Refusal, Unavailable."""
+        who = self._identify(hello.token or header_token)
+        if who.role in AGENTS:
+            return await self._meet_agent(who, hello)
+        session_id, member = str(ULID()), f"{who.role}:{who.sub}"
+        if who.role is Role.DISPATCHER:
+            return DeskSession(session_id, who, hello.crs, member, self._regions(who))
+        if who.role is Role.CUSTOMER:
+            return CustomerSession(session_id, who, hello.crs, member, tuple(self._dispatch.catalog.regions))
+        return Session(session_id, who, hello.crs, member, ())
+
+    async def welcome(self, session: Session, address: str, codec: str) -> Outbound:
+        """Enter the session and show it the present. Raises Unavailable, Refused."""
+        lists = await self.enter(session, self.meta(session, address, codec))
+        message: Message = {
+            "type": "welcome",
+            "session_id": session.id,
+            "server_at": now_ms(),
+            "heartbeat_seconds": self._heartbeat_seconds,
+            "features": FEATURES,
+        }
+        if isinstance(session, AgentSession):
+            message["agent"] = agent_card(session.agent, session.status, session.crs)
+        return Outbound(message | lists)
+
+    def meta(self, session: Session, address: str, codec: str) -> dict[str, object]:
+        """What the list of sessions shows of one."""
+        return {
+            "sub": session.who.sub,
+            "role": session.who.role.value,
+            "region": None if session.slot == PEOPLE else session.slot,
+            "since_at": session.since_at,
+            "address": address,
+            "codec": codec,
+        }
+
+    async def enter(self, session: Session, meta: dict[str, object]) -> Message:
+        """Make the session known to Redis (again) and read its lists."""
+        people = self._dispatch.people
+        if isinstance(session, AgentSession):
+            present = await people.enter(session.agent, session.id, meta, session.status, session.position)
+            return session.lists(present, self.private_details)
+        await people.admit(session.who, session.id, meta)
+        if isinstance(session, DeskSession):
+            presents = await asyncio.gather(*(people.desk(region) for region in session.slots))
+            return session.lists(dict(zip(session.slots, presents, strict=True)), MOST_LISTED)
+        if isinstance(session, CustomerSession):
+            orders, more = await people.unfinished_of(session.who.sub)
+            return session.lists([full_view(order, session.crs) for order in orders], more)
+        return {"more": []}
+
+    def private_details(self, kind: str) -> tuple[str, ...]:
+        """What the policy of this kind keeps from candidates."""
+        policy = self._dispatch.catalog.known_policy(kind)
+        return policy.private_details if policy else ()
+
+    def _identify(self, token: str | None) -> Identity:
+        if not token:
+            raise Refusal(CloseCode.TOKEN_INVALID, "a token is needed, in hello or in the upgrade's header")
+        try:
+            return self._dispatch.verifier.verify(token)
+        except TokenExpired as exc:
+            raise Refusal(CloseCode.TOKEN_EXPIRED, exc.message) from exc
+        except Refused as exc:
+            raise Refusal(CloseCode.TOKEN_INVALID, exc.message) from exc
+
+    async def _meet_agent(self, who: Identity, hello: Hello) -> AgentSession:
+        try:
+            agent = await self._dispatch.people.profile(who)
+        except Refused as exc:
+            assert exc.code is Code.FORBIDDEN
+            raise Refusal(CloseCode.FORBIDDEN, exc.message) from exc
+        if agent.suspended:
+            raise Refusal(CloseCode.SUSPENDED, "the agent is suspended")
+        session = AgentSession(str(ULID()), who, hello.crs, agent, self._book)
+        session.status = hello.status
+        session.position = to_wgs84(hello.position, hello.crs) if hello.position else None
+        return session
+
+    def _regions(self, who: Identity) -> tuple[str, ...]:
+        return tuple(region for region in self._dispatch.catalog.regions if who.may_see_region(region))
