@@ -1,0 +1,64 @@
+"""The HTTP side, put together: every noun's operations, health, the console's pages.
+
+Owns the table of routes. Knows no socket and no environment. Invariant: one path is one route, so a wrong
+method hears which ones there are.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from admin_api import agents, desk, health, jobs, order_commands, orders, policies, regions
+from admin_api.endpoint import Operation, Resource
+from admin_api.health import Readiness
+from admin_api.journal import Journal
+from admin_api.openapi import document
+from admin_api.problems import on_dispatch_error, on_http_error
+from dispatch.assembly import Dispatch
+from dispatch.errors import DispatchError
+
+OPERATIONS: Sequence[Operation] = (
+    *orders.OPERATIONS,
+    *order_commands.OPERATIONS,
+    *desk.OPERATIONS,
+    *jobs.OPERATIONS,
+    *agents.OPERATIONS,
+    *policies.OPERATIONS,
+    *regions.OPERATIONS,
+)
+
+
+def build_app(dispatch: Dispatch, *, console_dir: Path | None, readiness: Readiness) -> Starlette:
+    """`console_dir` holds the console's pages; None: there are none."""
+    routes: list[BaseRoute] = [
+        Route(path, Resource(dispatch, [each for each in OPERATIONS if each.path == path]))
+        for path in dict.fromkeys(operation.path for operation in OPERATIONS)
+    ]
+    routes += [*health.routes(readiness), health.document_route(document(OPERATIONS))]
+    if console_dir is not None:
+        routes += _console(console_dir)
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(Journal)],
+        exception_handlers={DispatchError: on_dispatch_error, HTTPException: on_http_error},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _console(folder: Path) -> list[BaseRoute]:
+    async def to_console(request: Request) -> RedirectResponse:
+        return RedirectResponse("/console/")
+
+    return [
+        Route("/", to_console),
+        Route("/console", to_console),
+        Mount("/console", StaticFiles(directory=folder, html=True)),
+    ]

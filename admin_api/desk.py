@@ -1,0 +1,69 @@
+"""The desk: escalated and stalled orders, longest waiting first, and taking one up.
+
+Knows no other list. Invariant: a dispatcher sees the desks of his token's regions only.
+"""
+
+from msgspec import UNSET, UnsetType
+
+from admin_api.answers import OrderPage, OrderView
+from admin_api.bodies import Nothing
+from admin_api.endpoint import Ask, Operation
+from admin_api.fields import Id, Whole
+from admin_api.orders import find
+from admin_api.paging import Paging, Query, page
+from dispatch.access import require_full, require_region
+from dispatch.errors import invalid
+from dispatch.identity import Role
+from dispatch.order import Order
+from dispatch.views import View, full_view
+
+
+class DeskQuery(Paging, frozen=True, kw_only=True):
+    region: Id | UnsetType = UNSET
+
+
+async def listed(ask: Ask[DeskQuery, None]) -> object:
+    limit, after = ask.query.limit, ask.query.after(tuple[Whole, Id])
+    found = await ask.dispatch.records.orders.desk(await _regions(ask), limit + 1, after)
+    return page(found, limit, lambda order: full_view(order, ask.crs), _place)
+
+
+def _place(order: Order) -> tuple[int | None, str]:
+    return order.desk_at, order.id
+
+
+async def _regions(ask: Ask[DeskQuery, None]) -> list[str]:
+    catalog, region = ask.dispatch.catalog, ask.query.region
+    if region is UNSET:
+        return [each for each in catalog.regions if ask.who.may_see_region(each)]
+    require_region(ask.who, region)
+    if not await catalog.has_region(region):
+        raise invalid("region", "there is no such region")
+    return [region]
+
+
+async def take_up(ask: Ask[Query, Nothing]) -> View:
+    order = require_full(ask.who, await find(ask))
+    return full_view(await ask.dispatch.desk.take_up(ask.who, order, ask.request), ask.crs)
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v1/desk",
+        summary="Escalated and stalled orders, longest waiting first",
+        roles=(Role.DISPATCHER,),
+        handler=listed,
+        query=DeskQuery,
+        answer=(OrderPage,),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/desk/{id}/take_up",
+        summary="Take an order of the desk in hand for 60 s",
+        roles=(Role.DISPATCHER,),
+        handler=take_up,
+        body=Nothing,
+        answer=(OrderView,),
+    ),
+)

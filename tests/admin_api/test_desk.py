@@ -1,0 +1,49 @@
+"""The desk's list and taking up."""
+
+from tests.admin_api.conftest import House, problem
+
+
+async def test_the_longest_waiting_comes_first_page_by_page(house: House) -> None:
+    orders = [await house.escalated(f"v-{i}") for i in range(3)]
+    everything = (await house.dispatcher.get("/v1/desk", region=house.city.region)).json()
+    assert everything == {"items": orders, "next": None}
+    first = (await house.dispatcher.get("/v1/desk", limit=2)).json()
+    second = (await house.dispatcher.get("/v1/desk", limit=2, cursor=first["next"])).json()
+    assert first["items"] + second["items"] == orders
+
+
+async def test_each_sees_the_desks_of_his_regions(house: House) -> None:
+    await house.escalated()
+    stranger = house.asker("dispatcher", "d-2", ["elsewhere"])
+    assert (await stranger.get("/v1/desk")).json()["items"] == []
+    problem(await stranger.get("/v1/desk", region=house.city.region), 403, "forbidden")
+    everywhere = house.asker("dispatcher", "d-3")
+    problem(await everywhere.get("/v1/desk", region="nowhere"), 422, "invalid", "region")
+    assert len((await everywhere.get("/v1/desk", region=house.city.region)).json()["items"]) == 1
+    for asker in (house.admin, house.service, house.customer):
+        problem(await asker.get("/v1/desk"), 403, "forbidden")
+
+
+async def test_taken_up_by_one_is_a_conflict_for_another(house: House) -> None:
+    order = await house.escalated()
+    path = f"/v1/desk/{order['id']}/take_up"
+    taken = (await house.dispatcher.post(path)).json()
+    assert taken["taken_up"]["dispatcher_id"] == "d-1"
+    other = house.asker("dispatcher", "d-2")
+    problem(await other.post(path), 409, "conflict")
+    problem(await other.post(f"/v1/orders/{order['id']}/close", {"outcome": "x"}), 409, "conflict")
+    assert (await house.dispatcher.post(path, {})).status_code == 200
+
+
+async def test_only_what_is_on_the_desk_is_taken_up(house: House) -> None:
+    order = await house.placed()
+    path = f"/v1/desk/{order['id']}/take_up"
+    problem(await house.dispatcher.post(path), 409, "conflict")
+    problem(await house.dispatcher.post(path, {"minutes": 5}), 422, "invalid", "minutes")
+    problem(await house.asker("dispatcher", "d-2", ["elsewhere"]).post(path), 404, "not_found")
+    problem(await house.service.post(path), 403, "forbidden")
+
+
+async def test_a_faulty_cursor_is_named(house: House) -> None:
+    for cursor in ("W10", "WzEsMl0", "Wy0xLCJhIl0"):  # [], [1,2], [-1,"a"]
+        problem(await house.dispatcher.get("/v1/desk", cursor=cursor), 422, "invalid", "cursor")
