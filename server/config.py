@@ -135,7 +135,7 @@ def _kept_secret(data_dir: Path) -> str:
     """Made by whoever comes first; readable by the owner only from its first byte on."""
     path = data_dir / _SECRET_FILE
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)  # PostgreSQL's user passes through it
         draft = data_dir / f".{_SECRET_FILE}.{os.getpid()}"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import click
+import typer.core
 import typer.main
 import yaml
 
@@ -25,7 +25,7 @@ def instructions() -> list[tuple[str, str]]:
 
 def server_options() -> set[str]:
     group = typer.main.get_command(app)
-    assert isinstance(group, click.Group)
+    assert isinstance(group, typer.core.TyperGroup)
     return {option for parameter in group.commands["serve"].params for option in parameter.opts}
 
 

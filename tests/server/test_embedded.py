@@ -54,10 +54,16 @@ async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None
         await servers.stop()  # the second one, at the end of the block, does nothing
         assert remaining(tmp_path / "new") == []
         assert not any(lives(pid) for pid in pids.values())
-    reused = tmp_path / "new" / "postgres" / "postmaster.pid"
-    reused.write_text(f"{os.getpid()}\n")
     async with running(tmp_path / "new") as servers:
         assert await read(servers) == ("first", "first")
+
+
+async def test_a_pid_that_another_process_has_by_now_is_not_believed(data_dir: Path) -> None:
+    record = data_dir / "postgres" / "postmaster.pid"
+    async with executed("/bin/cat") as other:
+        record.write_text(f"{other.pid}\n{record.parent}\n0\n5432\n\n\n\nready\n")
+        async with running(data_dir) as servers:
+            await write(servers, "works")
 
 
 async def test_settings_are_those_that_the_promises_need(data_dir: Path) -> None:
@@ -145,17 +151,17 @@ async def test_left_overs_of_a_killed_server_are_ended(data_dir: Path) -> None:
 
 
 async def test_a_cluster_that_was_left_half_made_is_made_anew(tmp_path: Path) -> None:
+    older = tmp_path / "postgres.new-older"
+    older.mkdir()
+    (older / "PG_VERSION").write_text("18\n")
     async with executed(*holder(tmp_path)) as killed:
         await until(lambda: half_made(tmp_path))
         killed.kill()
         await killed.wait()
     assert not (tmp_path / "postgres").exists()
-    (draft,) = half_made(tmp_path)
-    (draft / "half").write_text("made")
     async with running(tmp_path) as servers:
         await write(servers, "works")
-    assert half_made(tmp_path) == []
-    assert not (tmp_path / "postgres" / "half").exists()
+    assert not older.exists()
 
 
 async def test_a_start_that_is_given_up_leaves_nothing_running(tmp_path: Path) -> None:
