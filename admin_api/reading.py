@@ -5,6 +5,7 @@ routes. Invariant: a value that left here is finite, fits PostgreSQL and JSON's 
 """
 
 import json
+import math
 import re
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -54,8 +55,8 @@ def parse(body: bytes) -> Any:
     """The document of a body, within our limits. Raises Refused: 400 when it is no JSON, else 422."""
     try:
         value = msgspec.json.decode(body)
-    except msgspec.ValidationError as exc:  # a number that no double holds
-        raise refusal(exc) from exc
+    except msgspec.ValidationError as exc:
+        raise _invalid(_unfit(body) or "", "is a number out of range") from exc
     except RecursionError as exc:
         raise NotParseable("the body is nested too deeply") from exc
     except UnicodeDecodeError as exc:
@@ -131,6 +132,8 @@ class _Found(msgspec.Struct):
 
 
 def _fault(value: Any, depth: int) -> _Found | None:
+    if isinstance(value, float):  # first, for outlines of regions are made of them
+        return None
     if isinstance(value, str):
         return _Found("holds a NUL character") if "\0" in value else None
     if isinstance(value, int):
@@ -152,26 +155,37 @@ def _joined(path: list[str | int]) -> str:
     return text.removeprefix(".")[:_MOST_PATH]
 
 
-class _NotANumber:
-    pass
+_UNFIT = object()
 
 
 def _no_json(body: bytes, exc: Exception) -> NotParseable:
     """NaN and Infinity are no JSON, but a client whose arithmetic failed is told where they stand."""
-    if b"NaN" in body or b"Infinity" in body:
-        try:
-            loose = json.loads(body, parse_constant=lambda _: _NotANumber())
-            path = _path_of(loose)
-        except (ValueError, RecursionError):
-            path = None
-        if path is not None:
-            where = _joined(path)
-            return NotParseable(f"{where}: must be a finite number", where)
+    where = _unfit(body) if b"NaN" in body or b"Infinity" in body else None
+    if where:
+        return NotParseable(f"{where}: must be a finite number", where)
     return NotParseable(f"the body is no JSON: {exc}" if body else "the body is empty")
 
 
+def _unfit(body: bytes) -> str | None:
+    """Where the first number stands that is none or that no double holds; None when that can not be told."""
+    try:
+        value = json.loads(body, parse_constant=lambda _: _UNFIT, parse_float=_float, parse_int=_int)
+        return _joined(_path_of(value) or [])
+    except (ValueError, RecursionError):
+        return None
+
+
+def _float(text: str) -> object:
+    number = float(text)
+    return number if math.isfinite(number) else _UNFIT
+
+
+def _int(text: str) -> object:
+    return int(text) if len(text) < 20 else _UNFIT
+
+
 def _path_of(value: Any) -> list[str | int] | None:
-    if isinstance(value, _NotANumber):
+    if value is _UNFIT:
         return []
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, each in inner:

@@ -147,11 +147,16 @@ async def test_an_agent_who_has_nothing_to_do_with_it_learns_nothing(house: Hous
     other = await house.valet("other", 9000)
     holder, job = await house.held()
     path = f"/v1/orders/{job['id']}"
-    for status in ("held", "completed"):
+
+    async def learns_nothing() -> None:
         for command in ("progress", "release"):
             problem(await other.post(f"{path}/{command}", COMMANDS[command]), 404, "not_found")
-        if status == "held":
-            await holder.post(f"{path}/progress", {"fence": 1, "step": "completed"})
+
+    await learns_nothing()
+    await holder.post(f"{path}/progress", {"fence": 1, "step": "completed"})
+    await learns_nothing()
+    await house.dispatch.store.direct([("DEL", f"order:{{{house.city.region}}}:{job['id']}")])
+    await learns_nothing()
 
 
 # --- the desk's commands ------------------------------------------------------------------------------

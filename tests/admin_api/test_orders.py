@@ -4,11 +4,15 @@ import asyncio
 import math
 from typing import Any
 
+import msgspec
 import pytest
+import shapely
 from ulid import ULID
 
+from dispatch.clock import now_ms
 from geo.crs import Crs, from_wgs84
 from geo.point import Point
+from geo.regions import to_feature
 from tests.admin_api.conftest import Asker, House, problem
 
 
@@ -111,9 +115,9 @@ async def _orders(house: House) -> list[str]:
 
 
 async def test_a_place_in_no_region_is_refused(house: House) -> None:
-    """The world is one region in the tests but for its poles."""
+    """Meanwhile the region `default` is the world but for its north."""
     everywhere = house.dispatch.catalog.feature("default")
-    await house.dispatch.catalog.delete_region("default")
+    await house.dispatch.catalog.put_region("default", to_feature("default", shapely.box(-180, -85, 180, 80)))
     try:
         far = {"lat": 84.0, "lon": 179.0}
         answer = await house.service.post("/v1/orders", house.order_body(place=far))
@@ -124,7 +128,7 @@ async def test_a_place_in_no_region_is_refused(house: House) -> None:
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 async def test_no_number_is_no_json_and_still_named(house: House, number: str) -> None:
-    body = '{"kind": "maintenance", "place": {"lat": %s, "lon": 0}}' % number
+    body = '{"kind": "maintenance", "place": {"lat": ' + number + ', "lon": 0}}'
     problem(await house.service.ask("POST", "/v1/orders", content=body), 400, "invalid", "place.lat")
 
 
@@ -182,6 +186,15 @@ async def test_a_suspended_candidate_sees_no_more(house: House) -> None:
     valet = await house.valet("v")
     order = await house.placed()
     await house.city.agent("v", suspended=True)
+    problem(await valet.get(f"/v1/orders/{order['id']}"), 404, "not_found")
+
+
+async def test_a_suspension_of_which_redis_did_not_hear_counts_too(house: House) -> None:
+    valet = await house.valet("v")
+    order = await house.placed()
+    profile = await house.dispatch.records.agents.find(valet.sub)
+    assert profile is not None
+    await house.dispatch.records.agents.put(msgspec.structs.replace(profile, suspended=True), now_ms())
     problem(await valet.get(f"/v1/orders/{order['id']}"), 404, "not_found")
 
 
