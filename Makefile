@@ -19,7 +19,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(INSTALLED)  ## Start the server and replay a morning of real demand on it.
+demo: $(INSTALLED)  ## Start the server and replay an evening peak of real demand on it.
 	$(BIN)/python -m loadtest.replay $(ARGS)
 
 serve: $(INSTALLED)  ## Run the server on its embedded Redis and PostgreSQL.

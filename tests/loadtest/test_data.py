@@ -22,9 +22,7 @@ def pickups() -> list[tuple[datetime, Point]]:
     with PICKUPS.open(encoding="utf-8", newline="") as lines:
         rows = csv.DictReader(lines)
         assert rows.fieldnames == ["at", "lat", "lon"]
-        return [
-            (datetime.fromisoformat(row["at"]), bounded(float(row["lat"]), float(row["lon"]))) for row in rows
-        ]
+        return [(datetime.fromisoformat(row["at"]), bounded(float(row["lat"]), float(row["lon"]))) for row in rows]
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +60,7 @@ def test_a_few_pickups_lie_outside_every_borough(
     assert int((~sum(inside[1:], start=inside[0])).sum()) == 225
 
 
-def test_the_five_become_one_region(
-    pickups: list[tuple[datetime, Point]], boroughs: list[dict[str, Any]]
-) -> None:
+def test_the_five_become_one_region(pickups: list[tuple[datetime, Point]], boroughs: list[dict[str, Any]]) -> None:
     # Put side by side in one MultiPolygon they would be refused: neighbours share an edge.
     joined = shapely.union_all([parse_feature(borough) for borough in boroughs])
     assert isinstance(joined, shapely.MultiPolygon)
