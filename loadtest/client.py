@@ -110,12 +110,15 @@ class Session:
     # What an app asks for
 
     async def grab(self, order_id: str) -> Verdict:
-        """The final verdict; `pending` is waited out, a lost connection asked again."""
-        while True:
-            try:
-                return cast(Verdict, await self._ask({"type": "grab", "order_id": order_id}, None))
-            except Disconnected:
-                continue
+        """The final verdict; `pending` is waited out; after a lost connection, and while the server says
+        `unavailable`, it is asked again."""
+        for attempt in itertools.count():
+            with contextlib.suppress(Disconnected):
+                verdict = cast(Verdict, await self._ask({"type": "grab", "order_id": order_id}, None))
+                if verdict.get("reason") != "unavailable":
+                    return verdict
+                await asyncio.sleep(full_jitter(attempt, self._draw()))
+        raise AssertionError("asked without end")
 
     async def decline(self, order_id: str, reason: str | None = None) -> None:
         because = {} if reason is None else {"reason": reason}
@@ -200,6 +203,20 @@ class Session:
     # Asking and answering
 
     async def _ask(self, message: Message, seconds: float | None = ANSWER_SECONDS) -> Message:
+        """The answer. A refusal that the server calls retryable is tried again while patience lasts."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._patience_seconds
+        for attempt in itertools.count():
+            try:
+                return await self._ask_once(message, seconds)
+            except Refused as refusal:
+                pause = full_jitter(attempt, self._draw())
+                if not refusal.retryable or loop.time() + pause > deadline:
+                    raise
+                await asyncio.sleep(pause)
+        raise AssertionError("asked without end")
+
+    async def _ask_once(self, message: Message, seconds: float | None) -> Message:
         await self.connected()
         ref = str(next(self._refs))
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()

@@ -119,6 +119,25 @@ async def test_an_error_is_a_refusal() -> None:
         assert told.value.code == "stale_fence"
 
 
+async def test_what_the_server_can_not_do_now_is_asked_again() -> None:
+    async def scene(line: Line) -> None:
+        await line.welcome(offers=[OFFER])
+        for _ in range(2):
+            asked = await line.hear("status")
+            await line.say(type="error", ref=asked["ref"], code="unavailable", message="later", retryable=True)
+        asked = await line.hear("status")
+        await line.say(type="ok", ref=asked["ref"])
+        asked = await line.hear("grab")
+        await line.say(type="verdict", ref=asked["ref"], order_id="o1", outcome="refused", reason="unavailable")
+        asked = await line.hear("grab")
+        await line.say(type="verdict", ref=asked["ref"], order_id="o1", outcome="taken")
+        await line.socket.wait_closed()
+
+    async with playing(scene) as url, session(url) as live:
+        await live.set_status("paused")
+        assert (await live.grab("o1"))["outcome"] == "taken"
+
+
 async def test_pending_is_waited_out() -> None:
     async def scene(line: Line) -> None:
         await line.welcome(offers=[OFFER])
