@@ -6,7 +6,7 @@ customer of another order, and staff of another region learn nothing, not even t
 
 from dispatch.errors import Code, Refused
 from dispatch.identity import AGENTS, Identity, Role
-from dispatch.order import Order, Status
+from dispatch.order import Order
 
 
 def sees_full(who: Identity, order: Order) -> bool:
@@ -15,8 +15,7 @@ def sees_full(who: Identity, order: Order) -> bool:
     if who.role is Role.CUSTOMER:
         return order.customer.id == who.sub
     if who.role in AGENTS:
-        done = order.status is Status.COMPLETED and order.assignment is not None
-        return order.holder == who.sub or (done and order.assignment.agent_id == who.sub)  # type: ignore[union-attr]
+        return who.sub in (order.holder, order.finisher)
     return who.may_see_region(order.region)
 
 

@@ -34,6 +34,7 @@ class Catalog:
         self._features: dict[str, dict[str, Any]] = {}
         self._index = RegionIndex(())
         self._changed = asyncio.Event()
+        self._loading = asyncio.Lock()
 
     # --- reading --------------------------------------------------------------------------------------
 
@@ -109,19 +110,23 @@ class Catalog:
 
     async def delete_region(self, region: str) -> None:
         """Raises Refused: not_found, or conflict while it has agents or unfinished orders."""
-        if not await self.has_region(region):
-            raise Refused(Code.NOT_FOUND, "there is no such region")
-        if await self._records.agents.any_in(region):
-            raise Refused(Code.CONFLICT, "the region still has agents")
-        if await self._records.orders.has_unfinished(region):
-            raise Refused(Code.CONFLICT, "the region still has unfinished orders")
-        await self._records.rules.delete_region(region)
+        match await self._records.rules.delete_region(region):
+            case "missing":
+                raise Refused(Code.NOT_FOUND, "there is no such region")
+            case "agents":
+                raise Refused(Code.CONFLICT, "the region still has agents")
+            case "orders":
+                raise Refused(Code.CONFLICT, "the region still has unfinished orders")
         await self.load()
 
     # --- keeping up -----------------------------------------------------------------------------------
 
     async def load(self) -> None:
-        """Read all rules. Raises Unavailable."""
+        """Read all rules; one reading after the other, so that no older one comes last. Raises Unavailable."""
+        async with self._loading:
+            await self._read()
+
+    async def _read(self) -> None:
         policies = await self._records.rules.policies()
         features = await self._records.rules.regions()
         self._policies = {kind: msgspec.convert(body, Policy) for kind, body in policies.items()}

@@ -90,7 +90,7 @@ class Claims:
                     log.error("claim_failed", order=key[1], error=exc.message)
                 _tell(grabs, UNAVAILABLE)
             except asyncio.CancelledError:
-                _tell(grabs, UNAVAILABLE)
+                _tell([*grabs, *self._lists.pop(key)], UNAVAILABLE)
                 raise
         del self._lists[key]
 

@@ -7,6 +7,7 @@ Invariant: a timeout is an ordinary command on the ordinary path.
 
 import asyncio
 import random
+from typing import Any
 
 import msgspec
 import structlog
@@ -14,13 +15,14 @@ import structlog
 from dispatch import metrics
 from dispatch.catalog import PEOPLE, Catalog
 from dispatch.clock import now_ms
-from dispatch.errors import DispatchError, InvariantBroken
+from dispatch.errors import DispatchError, InvariantBroken, Refused
 from dispatch.intake import Intake
-from dispatch.order import HELD, Status
+from dispatch.order import HELD, Order, Status
 from dispatch.people import REACHABLE_MS
 from dispatch.policy import Policy, terms
 from dispatch.reconcile import Reconciler
 from dispatch.records import Records
+from dispatch.state import State
 from dispatch.store import Quarantined, Reply, Store
 
 log = structlog.get_logger()
@@ -28,7 +30,10 @@ LEASE_MS = 3_000
 MOST_DUE = 64
 LONGEST_WAIT_S = 1.0
 SWEEP_S = 2.0
+FAULT_WAIT_S = 0.1
 UNOPENED_MS = 2_000
+MOST_UNOPENED = 1_000
+MOST_VANISHED = 256
 
 
 class Due(msgspec.Struct, frozen=True, array_like=True):
@@ -70,76 +75,107 @@ class Engine:
         self._reconciler = reconciler
         self._region = region
         self._owner = owner
-        self._swept_at = 0.0
+        self._active = False
 
     async def run(self) -> None:
-        """Until cancelled; away databases are waited for."""
+        """Until cancelled; away databases are waited for. No deadline waits for a sweep, which asks PostgreSQL."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._keep_time())
+            both.create_task(self._keep_sweeping())
+
+    async def _keep_time(self) -> None:
         while True:
             try:
                 wait = await self._turn()
             except Quarantined:
                 wait = await self._reconcile()
             except DispatchError as exc:
-                if isinstance(exc, InvariantBroken):
-                    metrics.BROKEN.inc()
-                log.warning("engine_waits", region=self._region, error=exc.message)
+                self._note("engine_waits", exc)
                 wait = random.uniform(0.1, LONGEST_WAIT_S)
             await asyncio.sleep(wait)
 
+    async def _keep_sweeping(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            if self._active:
+                try:
+                    await self._sweep()
+                except DispatchError as exc:
+                    self._note("sweep_waits", exc)
+
+    def _note(self, what: str, exc: DispatchError) -> None:
+        if isinstance(exc, InvariantBroken):
+            metrics.BROKEN.inc()
+        log.warning(what, region=self._region, error=exc.message)
+
     async def _turn(self) -> float:
         """One look at the clock; returns the seconds until the next is needed."""
-        held = await self._store.run("lease", self._region, owner=self._owner, lease_ms=LEASE_MS)
-        if held.outcome != "ok":
+        held = await self._store.run_now("lease", self._region, owner=self._owner, lease_ms=LEASE_MS)
+        self._active = held.outcome == "ok"
+        if not self._active:
             return LONGEST_WAIT_S
-        await self._sweep()
-        reply = await self._store.run("due", self._region, most=MOST_DUE)
+        reply = await self._store.run_now("due", self._region, most=MOST_DUE)
         found = msgspec.msgpack.decode(reply.extra, type=DueList)
         if found.due:
-            await asyncio.gather(*(self._take_effect(due) for due in found.due))
-            return 0.0
+            done = await asyncio.gather(*(self._take_effect(due) for due in found.due))
+            return 0.0 if all(done) else FAULT_WAIT_S
         # A deadline set while we sleep lies no nearer than the shortest span of any policy.
         nearest = min(LONGEST_WAIT_S, self._catalog.shortest_seconds)
         return nearest if found.wait_ms < 0 else min(nearest, max(found.wait_ms, 1) / 1000)
 
-    async def _take_effect(self, due: Due) -> None:
-        policy = await self._catalog.policy(due.kind)
-        reply = await self._command(due, policy)
+    async def _take_effect(self, due: Due) -> bool:
+        """False for an order that is at fault: it must not hold up the others. Raises Unavailable."""
+        try:
+            policy = await self._catalog.policy(due.kind)
+            reply = await self._command(due, policy)
+        except (InvariantBroken, Refused) as exc:
+            metrics.BROKEN.inc()
+            log.error("deadline_without_effect", order=due.order_id, error=exc.message)
+            return False
         if reply.outcome == "ok":
             at = next(event.at for event in reply.events if event.order_id == due.order_id)
             metrics.DEADLINE_LATENESS.observe(max(0, at - int(due.due_at)) / 1000)
+        return True
 
     async def _command(self, due: Due, policy: Policy) -> Reply:
         """What the passing of this deadline means. The script refuses when it is not the order's any more."""
-        values = {"order_id": due.order_id, "due_at": due.due_at}
+        values: dict[str, Any] = {"order_id": due.order_id, "due_at": due.due_at}
         if due.status is Status.SCHEDULED or due.status is Status.OPEN:
             number = 1 if due.status is Status.SCHEDULED else due.round + 1
             following = terms(policy, number, due.plan)
             if following is not None:
                 name = "open" if due.status is Status.SCHEDULED else "widen"
                 packed = msgspec.msgpack.encode(following)
-                return await self._store.run(name, self._region, **values, terms=packed)
-            return await self._store.run("escalate", self._region, **values, desk_ms=policy.desk_ms)
+                return await self._store.run_now(name, self._region, **values, terms=packed)
+            return await self._store.run_now("escalate", self._region, **values, desk_ms=policy.desk_ms)
         if due.status in HELD:
-            return await self._store.run("stall", self._region, **values)
-        return await self._store.run("expire", self._region, **values)
+            return await self._store.run_now("stall", self._region, **values)
+        return await self._store.run_now("expire", self._region, **values)
 
     async def _sweep(self) -> None:
         """Each few seconds: who fell silent, and which rows Redis never heard of."""
-        now = asyncio.get_running_loop().time()
-        if now - self._swept_at < SWEEP_S:
-            return
-        self._swept_at = now
-        await self._store.run("vanish", self._region, silent_ms=REACHABLE_MS)
+        vanished = MOST_VANISHED
+        while vanished == MOST_VANISHED:
+            reply = await self._store.run_now("vanish", self._region, silent_ms=REACHABLE_MS, most=MOST_VANISHED)
+            vanished = len(reply.unpacked())
         if self._region == PEOPLE:
             return
-        for order, state in await self._records.orders.unopened(self._region, now_ms() - UNOPENED_MS, 100):
+        rows = await self._records.orders.unopened(self._region, now_ms() - UNOPENED_MS, MOST_UNOPENED)
+        await asyncio.gather(*(self._open(order, state) for order, state in rows))
+
+    async def _open(self, order: Order, state: State) -> None:
+        """Raises Unavailable."""
+        try:
             policy = await self._catalog.policy(order.kind)
             await self._intake.enter(order.id, order.region, state, policy, "engine:", f"k{order.id}")
+        except (InvariantBroken, Refused) as exc:
+            metrics.BROKEN.inc()
+            log.error("row_not_opened", order=order.id, error=exc.message)
 
     async def _reconcile(self) -> float:
         try:
             done = await self._reconciler.ensure(self._region)
         except DispatchError as exc:
-            log.warning("reconciliation_waits", region=self._region, error=exc.message)
+            self._note("reconciliation_waits", exc)
             return random.uniform(0.1, LONGEST_WAIT_S)
         return 0.0 if done else 0.2

@@ -64,7 +64,8 @@ class Event:
         self.was = fields[b"was"].decode()
         self.customer = fields[b"customer"].decode()
         self.desk = fields[b"desk"] == b"1"
-        self._body = fields[b"body"]
+        self.packed = fields[b"body"]
+        """The body as it came."""
 
     @classmethod
     def of_flat(cls, region: str, flat: list[bytes]) -> "Event":
@@ -73,7 +74,7 @@ class Event:
 
     @cached_property
     def body(self) -> dict[str, Any]:
-        body: dict[str, Any] = msgspec.msgpack.decode(self._body)
+        body: dict[str, Any] = msgspec.msgpack.decode(self.packed)
         return body
 
     @property

@@ -114,7 +114,8 @@ def _identity(claims: dict[str, object]) -> Identity:
     if regions is not None and not (isinstance(regions, list) and all(isinstance(r, str) for r in regions)):
         raise Refused(Code.UNAUTHENTICATED, "claim regions must be a list of ids")
     exp = claims["exp"]
-    assert isinstance(exp, int | float)  # PyJWT has checked it
+    if not isinstance(exp, int | float):  # PyJWT takes the text of a number, too
+        raise Refused(Code.UNAUTHENTICATED, "claim exp is no number")
     return Identity(
         sub=sub,
         role=Role(role),

@@ -15,6 +15,7 @@ from dispatch.identity import Identity
 from dispatch.order import Order, RegionId
 from dispatch.policy import Policy, opening
 from dispatch.records import Records
+from dispatch.records.orders import Row
 from dispatch.state import Draft, State, new_state, order_of
 from dispatch.store import Store
 
@@ -35,15 +36,24 @@ class Intake:
         Raises Refused (invalid: kind, place, region; forbidden), Unavailable (PostgreSQL).
         """
         policy = await self._catalog.policy(kind)
-        home = await self._region(draft, region)
-        require_region(who, home)
-        state = new_state(kind, draft, now_ms())
-        await self._records.orders.create(order_id, home, state)
+        row = await self._create(who, order_id, new_state(kind, draft, now_ms()), draft, region)
+        if row.version > 0:  # the same request has been here before
+            return order_of(order_id, row.region, row.state)
         try:
-            return await self.enter(order_id, home, state, policy, who.actor, request)
+            return await self.enter(order_id, row.region, row.state, policy, who.actor, request)
         except Unavailable as exc:  # the row stands: an engine opens it
             log.warning("order_waits_for_redis", order=order_id, error=exc.message)
-            return order_of(order_id, home, state)
+            return order_of(order_id, row.region, row.state)
+
+    async def _create(self, who: Identity, order_id: str, state: State, draft: Draft, wished: str | None) -> Row:
+        for _ in range(2):
+            home = await self._region(draft, wished)
+            require_region(who, home)
+            row = await self._records.orders.create(order_id, home, state)
+            if row is not None:
+                return row
+            await self._catalog.load()  # the region was deleted a moment ago
+        raise Unavailable("the regions are being changed")
 
     async def enter(self, order_id: str, region: str, state: State, policy: Policy, actor: str, request: str) -> Order:
         """Take a row at version 0 into the house; a second time it is found there. Raises Unavailable."""
@@ -58,7 +68,7 @@ class Intake:
             terms=opening(policy),
             opens_at=str(int(scheduled_at) - policy.lead_ms) if scheduled_at else "",
         )
-        if reply.outcome == "exists":
+        if not reply.events:  # it is there already, and what brought it there may have left the log
             return await self._records.orders.find(order_id) or order_of(order_id, region, state)
         await self._records.ledger.apply(reply.events)
         return reply.events[-1].order

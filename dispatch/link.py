@@ -43,12 +43,18 @@ class Link:
         if self._connection.is_connected:
             return
         try:
+            await self._open()
+        except BaseException:  # half open, its next reply would be taken for another's
+            await self.close()
+            raise
+
+    async def _open(self) -> None:
+        try:
             await self._connection.connect()  # type: ignore[no-untyped-call]  # redis-py
         except (RedisError, OSError) as exc:
             raise Unavailable(f"Redis can not be reached: {_reason(exc)}") from exc
         info = (await self.exchange([("INFO", "server")]))[0]
         if isinstance(info, ResponseError):
-            await self.close()
             raise Unavailable(f"Redis refuses to tell who it is: {info}") from info
         facts = dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)
         self.run_id, self.version = facts["run_id"], facts["redis_version"]

@@ -133,6 +133,12 @@ class Order(msgspec.Struct, frozen=True):
         return self.agent.id if self.agent else None
 
     @property
+    def finisher(self) -> AgentId | None:
+        """The agent who completed it; None when the desk closed it, also after he had given it back."""
+        done = self.assignment if self.status is Status.COMPLETED else None
+        return done.agent_id if done and done.agent_id not in self.released else None
+
+    @property
     def on_desk(self) -> bool:
         return self.desk_at is not None
 

@@ -46,7 +46,7 @@ class DeskPresent(msgspec.Struct, frozen=True):
 
 
 def card(agent: Agent) -> dict[str, object]:
-    """The copy of a profile that scripts decide by. `capacity` and `suspended` as `assign` reads them."""
+    """What scripts decide by. `capacity` and `suspended` as `assign` reads them."""
     return {
         "role": agent.role,
         "skills": f",{','.join(agent.skills)},",
@@ -59,10 +59,14 @@ def card(agent: Agent) -> dict[str, object]:
     }
 
 
+def profile_fields(agent: Agent) -> dict[str, str]:
+    """The copy of a profile in the agent's hash: text only, and which of two copies is the later."""
+    changed = {"suspended": "01"[agent.suspended], "capacity": agent.capacity, "updated_at": agent.updated_at}
+    return {name: str(value) for name, value in (card(agent) | changed).items()}
+
+
 def _packed(agent: Agent) -> bytes:
-    """As the agent's hash keeps it: text only."""
-    fields = card(agent) | {"suspended": "1" if agent.suspended else "0", "capacity": str(agent.capacity)}
-    return msgspec.msgpack.encode(fields)
+    return msgspec.msgpack.encode(profile_fields(agent))
 
 
 def _slot_member(who: Identity) -> str:
@@ -80,16 +84,33 @@ class People:
 
     async def put(self, agent: Agent) -> Agent:
         """Create or change a profile. Raises Refused: invalid (region), conflict (moves with jobs)."""
-        if not await self._catalog.has_region(agent.region):
-            raise invalid("region", "there is no such region")
         before = await self._records.agents.find(agent.id)
         if before and (before.region, before.role) != (agent.region, agent.role):
-            reply = await self._store.run("depart", before.region, agent_id=agent.id)
-            if reply.outcome == "holds":
-                raise Refused(Code.CONFLICT, "an agent that holds jobs can not change region or role")
-        await self._records.agents.put(agent, now_ms())
-        await self._store.run("profile", agent.region, agent_id=agent.id, card=_packed(agent))
-        return agent
+            return await self._move(before, agent)
+        return await self._put(agent)
+
+    async def _put(self, agent: Agent) -> Agent:
+        stored = await self._records.agents.put(agent, now_ms())
+        if stored is None:
+            raise invalid("region", "there is no such region")
+        await self._store.run("profile", stored.region, agent_id=stored.id, card=_packed(stored))
+        return stored
+
+    async def _move(self, before: Agent, agent: Agent) -> Agent:
+        """To another region or role. A session that began meanwhile had read the old profile: it leaves, too."""
+        await self._depart(before)
+        stored = await self._put(agent)
+        try:
+            await self._depart(before)
+        except Refused:  # it has grabbed an order there
+            await self._put(before)
+            raise
+        return stored
+
+    async def _depart(self, agent: Agent) -> None:
+        reply = await self._store.run("depart", agent.region, agent_id=agent.id)
+        if reply.outcome == "holds":
+            raise Refused(Code.CONFLICT, "an agent that holds jobs can not change region or role")
 
     async def home_region(self, home: Point | None) -> str:
         """The region containing `home`, else `default`."""
@@ -186,6 +207,7 @@ class People:
     async def desk(self, region: str) -> DeskPresent:
         """The desk of one region, longest waiting first. Raises Unavailable."""
         reply = await self._store.run("desk", region, most=MOST_LISTED)
+        await self._records.ledger.apply(reply.events)
         found = reply.unpacked()
         return DeskPresent(found["n"], [order_of(oid, region, state) for oid, state in found["orders"]], found["more"])
 

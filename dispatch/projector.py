@@ -13,11 +13,10 @@ import msgspec
 import structlog
 
 from dispatch import metrics
-from dispatch.errors import DispatchError, InvariantBroken
-from dispatch.events import Event
+from dispatch.errors import DispatchError
+from dispatch.events import Event, Type
 from dispatch.order import TERMINAL
 from dispatch.records import Records
-from dispatch.records.ledger import StaleEpoch
 from dispatch.store import LogReader, Store
 
 log = structlog.get_logger()
@@ -25,6 +24,8 @@ MOST_AT_ONCE = 512
 BLOCK_MS = 1_000
 TTL_MS = 3_600_000
 """How long Redis keeps an ended order: late grabs are still told why."""
+AT_ONCE_S, LOCKED_S = 0.5, 3.0
+"""Pauses after a fault, and while another process projects: each attempt is a new connection."""
 KEEP_MS = 600_000
 """What the log keeps at least."""
 
@@ -36,17 +37,22 @@ class Projector:
         self._store = store
         self._records = records
         self._region = region
+        self._ended: set[str] = set()
+        """Orders that Redis was not yet told to let go of."""
 
     async def run(self) -> None:
         """Until cancelled; away databases are waited for."""
         while True:
+            wait = AT_ONCE_S
             try:
                 async with self._records.database.try_lock(f"project:{self._region}") as connection:
                     if connection is not None:
                         await self._follow(connection.is_closed)
+                    else:
+                        wait = LOCKED_S
             except DispatchError as exc:
                 log.warning("projector_waits", region=self._region, error=exc.message)
-            await asyncio.sleep(random.uniform(0.2, 1.0))
+            await asyncio.sleep(random.uniform(0.5 * wait, wait))
 
     async def _follow(self, lock_lost: Callable[[], bool]) -> None:
         epoch = await self._records.marks.epoch(self._region)
@@ -64,32 +70,19 @@ class Projector:
             await reader.close()
 
     async def _project(self, events: list[Event], reader: LogReader) -> None:
-        last = events[-1].n
-        try:
-            await self._records.ledger.project(self._region, events, reader.cursor, last)
-        except StaleEpoch:
-            raise
-        except InvariantBroken:
-            await self._one_by_one(events, reader)
-        ended = {e.order_id for e in events if e.order_id and e.state["status"] in TERMINAL}
+        await self._records.ledger.project(self._region, events, reader.cursor, events[-1].n)
+        for event in events:
+            _count(event)
+        self._ended |= {e.order_id for e in events if e.order_id and e.state["status"] in TERMINAL}
         await self._store.run(
             "tidy",
             self._region,
-            ended=msgspec.msgpack.encode(sorted(ended)),
+            ended=msgspec.msgpack.encode(sorted(self._ended)),
             ttl_ms=TTL_MS,
             cursor=reader.cursor,
             keep_ms=KEEP_MS,
         )
-
-    async def _one_by_one(self, events: list[Event], reader: LogReader) -> None:
-        """A batch was refused: bury the event that is to blame, and go on."""
-        for event in events:
-            try:
-                await self._records.ledger.survive([event])
-            except InvariantBroken as exc:
-                log.error("event_refused", order=event.order_id, version=event.version, error=exc.message)
-                await self._records.ledger.bury(event, exc.message)
-        await self._records.ledger.project(self._region, [], reader.cursor, events[-1].n)
+        self._ended.clear()
 
     async def _tell_lag(self, reader: LogReader, events: list[Event]) -> None:
         lag = 0
@@ -97,3 +90,13 @@ class Projector:
             _, n = await self._store.log_end(self._region)
             lag = n - events[-1].n
         metrics.READER_LAG.labels("projector", self._region).set(lag)
+
+
+def _count(event: Event) -> None:
+    """Each entry passes one projector, once: what is counted here is counted once in the whole deployment."""
+    if not event.order_id:
+        return
+    if event.to:
+        metrics.OFFERS.labels(event.order.kind).inc(len(event.to))
+    if event.type is Type.ASSIGNED and event.detail["by"] == "grab" and event.order.scheduled_at is None:
+        metrics.TIME_TO_GRAB.observe((event.at - event.order.created_at) / 1000)

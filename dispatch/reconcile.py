@@ -5,22 +5,24 @@ does not hold it up). Invariant: while a region is being put right its epoch is 
 anybody takes effect; what `apply` is offered of the older epoch is refused.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
 
 from dispatch import metrics
-from dispatch.clock import now_ms
-from dispatch.errors import InvariantBroken
-from dispatch.order import HELD, TERMINAL
+from dispatch.errors import Unavailable
+from dispatch.people import profile_fields
+from dispatch.projector import TTL_MS
 from dispatch.records import Records
+from dispatch.records.agents import Agent
 from dispatch.scripts import key
-from dispatch.state import State
 from dispatch.store import Store
 
+T = TypeVar("T")
 log = structlog.get_logger()
 LEAP = 1_000_000
 """How far `n` jumps: above whatever a reader may have seen of a log that was lost."""
@@ -45,16 +47,18 @@ class Reconciler:
 
     async def ensure(self, region: str) -> bool:
         """Reconcile the region unless its epoch holds; False when another process is at it. Raises Unavailable."""
-        if await self.settled(region):
-            return True
-        return await self.region(region)
+        return await self.settled(region) or await self._alone(region, unless_settled=True)
 
     async def region(self, region: str) -> bool:
         """All six steps; False when another process is at it. Raises Unavailable."""
+        return await self._alone(region, unless_settled=False)
+
+    async def _alone(self, region: str, *, unless_settled: bool) -> bool:
         async with self._records.database.try_lock(f"reconcile:{region}") as held:
             if held is None:
                 return False
-            await self._put_right(region)
+            if not (unless_settled and await self.settled(region)):  # another may just have done it
+                await self._put_right(region)
             return True
 
     async def check(self, region: str) -> Differences:
@@ -77,16 +81,17 @@ class Reconciler:
         run_id = self._store.run_id
         # (2) What the surviving log still has.
         last, n = await self._survivors(region)
-        # (3), (4) PostgreSQL wins where it knows more.
-        restored = await self._restore(region, epoch)
-        # (5) The projector goes on at the end of the log, `n` above whatever anybody saw.
+        # (3), (4) PostgreSQL wins where it knows more. Scripts of ours run under a private epoch, nobody else's do.
+        private = -epoch
+        await self._store.direct([("SET", key(region, "epoch"), private)])
+        restored = await self._restore(region, private)
+        # (5) `n` goes on above whatever anybody saw.
         _, known_n = await self._records.marks.cursor(region)
         n = max(n, known_n) + LEAP
-        await self._records.marks.settle(region, epoch, run_id, last, n)
-        # (6) The region is open again; hubs see the new epoch and `n`, and announce their sessions.
-        await self._store.direct([("SET", key(region, "n"), n), ("SET", key(region, "epoch"), epoch)])
-        if self._store.run_id != run_id:
-            raise InvariantBroken("Redis changed while it was reconciled")
+        await self._store.run_as(private, "settle", region, number=n, new_epoch=epoch)
+        # (6) The region is open again for whoever reads its epoch here; the projector goes on at the end of the log.
+        if self._store.run_id != run_id or not await self._records.marks.settle(region, epoch, run_id, last, n):
+            raise Unavailable("Redis or the epoch changed while the region was being reconciled")
         metrics.RECONCILED.labels(region).inc()
         log.info("region_reconciled", region=region, epoch=epoch, restored=restored)
 
@@ -100,27 +105,29 @@ class Reconciler:
             await reader.close()
         return await self._store.log_end(region)
 
-    async def _restore(self, region: str, epoch: int) -> int:
-        """The epoch in Redis is a private one meanwhile: scripts of ours run, nobody else's do."""
-        restored = 0
-        private = -epoch
-        await self._store.direct([("SET", key(region, "epoch"), private)])
+    async def _restore(self, region: str, private: int) -> int:
+        """How many orders were written to Redis."""
+        await self._right_profiles(region)
         redis = await self._redis_versions(region)
-        for ids in _batched(sorted(await self._behind(region, redis)), MOST_AT_ONCE):
+        behind = await self._behind(region, redis)
+        for ids in _batched(sorted(behind), MOST_AT_ONCE):
             states = await self._records.orders.states(ids)
-            for order_id, (_, state) in states.items():
-                await self._store.run_as(
-                    private,
-                    "restore",
-                    region,
-                    order_id=order_id,
-                    state=msgspec.msgpack.encode(state),
-                    due_at=_due(state),
+            packed = {order_id: msgspec.msgpack.encode(state) for order_id, (_, state) in states.items()}
+            await asyncio.gather(
+                *(
+                    self._store.run_as(private, "restore", region, order_id=order_id, state=state, ttl_ms=TTL_MS)
+                    for order_id, state in packed.items()
                 )
-                restored += 1
+            )
         await self._right_jobs(region)
-        metrics.RESTORED.labels(region).inc(restored)
-        return restored
+        metrics.RESTORED.labels(region).inc(len(behind))
+        return len(behind)
+
+    async def _right_profiles(self, region: str) -> None:
+        """An older copy may know as available whom the operator has suspended since."""
+        agents = await self._records.agents.of_region(region)
+        for some in _batched(agents, MOST_AT_ONCE):
+            await self._store.direct([("HSET", key(region, "agent", agent.id), *_flat(agent)) for agent in some])
 
     async def _behind(self, region: str, redis: dict[str, int]) -> set[str]:
         """Unfinished orders that Redis lacks or has at a lower version, and ended ones it still has at a lower one."""
@@ -166,8 +173,7 @@ class Reconciler:
 
     async def _wrong_jobs(self, region: str) -> set[tuple[str, str]]:
         counted = {(agent, oid) for agent, ids in (await self._loads(region)).items() for oid in ids}
-        states = await self._records.orders.states(list(await self._records.orders.unfinished(region)))
-        true = {(state["agent_id"], oid) for oid, (_, state) in states.items() if state["status"] in HELD}
+        true = {(agent, oid) for oid, agent in (await self._records.orders.holders(region)).items()}
         return counted ^ true
 
     async def _right_jobs(self, region: str) -> None:
@@ -181,14 +187,11 @@ class Reconciler:
             await self._store.direct(commands)
 
 
-def _due(state: State) -> str:
-    """A restored order that waits for something is due now: nobody knows what its round had left."""
-    if state["status"] in TERMINAL or not state["due_at"]:
-        return ""
-    return str(now_ms()) if state["status"] not in ("scheduled", *HELD) else state["due_at"]
+def _flat(agent: Agent) -> Iterator[str]:
+    return chain.from_iterable(profile_fields(agent).items())
 
 
-def _batched(items: Iterable[str], size: int) -> Iterator[Sequence[str]]:
+def _batched(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch

@@ -10,8 +10,10 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from typing import get_args
 
 from dispatch.order import HELD, TERMINAL, Status
+from dispatch.policy import AgentRole
 
 FOLDER = files("dispatch") / "lua"
 BY_ORDER = frozenset({"order", "offers"})
@@ -64,7 +66,7 @@ def scripts(shebang: bool = False) -> Mapping[str, Script]:
     for path in FOLDER.iterdir():
         if path.name.endswith(".lua") and not path.name.startswith("_"):
             name = path.name.removesuffix(".lua")
-            found[name] = Script(name, path.read_text())
+            found[name] = Script(name, path.read_text(encoding="utf-8"))
     if shebang:
         for script in found.values():
             script.text = "#!lua\n" + script.text
@@ -87,6 +89,7 @@ def _assemble(keys: tuple[str, ...], args: tuple[str, ...], uses: tuple[str, ...
         f"local {', '.join(f'{k}_key' for k in keys)} = {', '.join(f'KEYS[{i}]' for i in range(1, len(keys) + 1))}",
         f"local STATUS = {{{', '.join(f'{s.value}={s.value!r}' for s in Status)}}}",
         f"local HELD = {{{', '.join(f'{s.value}=true' for s in HELD)}}}",
+        f"local ROLES = {{{', '.join(map(repr, get_args(AgentRole)))}}}",
         f"local TERMINAL = {{{', '.join(f'{s.value}=true' for s in TERMINAL)}}}",
     ]
     parts = (_part("prelude"), *(_part(part) for part in uses))
@@ -95,7 +98,7 @@ def _assemble(keys: tuple[str, ...], args: tuple[str, ...], uses: tuple[str, ...
 
 @cache
 def _part(name: str) -> str:
-    return (FOLDER / f"_{name}.lua").read_text()
+    return (FOLDER / f"_{name}.lua").read_text(encoding="utf-8")
 
 
 def _check_words(name: str, text: str) -> None:

@@ -1,12 +1,13 @@
 """What a welcomed client asks on the stream, carried out by the use cases and answered in order.
 
 Owns the pairing of a message with its answer. Knows no indexes. Invariants: every message with a `ref` is
-answered exactly once (`pending` is a foretaste, not an answer); what concerns an order waits behind the answer
-to a command on it.
+answered exactly once, also by a bug (`pending` is a foretaste, not an answer); what concerns an order waits
+behind the answer to a command on it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,7 +15,7 @@ import structlog
 from dispatch import metrics
 from dispatch.assembly import Dispatch
 from dispatch.claims import PENDING, Outcome, Verdict
-from dispatch.errors import Code, DispatchError, InvariantBroken, Refused
+from dispatch.errors import Code, Refused, Unavailable
 from dispatch.order import Order, Status
 from geo.crs import to_wgs84
 from realtime.connection import Connection
@@ -26,6 +27,9 @@ from realtime.wire import ClientMessage, Outbound
 log = structlog.get_logger()
 PENDING_S = 1.0
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
+Tell = Callable[[Session, list[Outbound]], None]
+Availability = Callable[[AgentSession, str], None]
+Work = Callable[[], Awaitable[None]]
 
 
 def error(ref: str | None, code: str, message: str, *, retryable: bool = False) -> Outbound:
@@ -38,10 +42,16 @@ def ok(ref: str | None) -> Outbound:
 
 
 class Commands:
-    def __init__(self, dispatch: Dispatch, gathering: Gathering, spawn: Spawn) -> None:
+    """`tell` says to a session what had waited for an answer; `available` hears what an agent says he is."""
+
+    def __init__(
+        self, dispatch: Dispatch, gathering: Gathering, spawn: Spawn, tell: Tell, available: Availability
+    ) -> None:
         self._dispatch = dispatch
         self._gathering = gathering
         self._spawn = spawn
+        self._tell = tell
+        self._available = available
 
     def received(self, conn: Connection, session: Session, message: ClientMessage) -> None:
         match message:
@@ -65,13 +75,14 @@ class Commands:
             case Seen():
                 self._gathering.seen(session, [oid for oid in message.order_ids if oid in session.offers])
             case SetStatus():
-                self._spawn(self._answered(conn, session, message.ref, None, self._set_status(session, message)))
+                work = partial(self._set_status, session, message)
+                self._spawn(self._answered(conn, session, message.ref, None, work))
             case Decline():
-                self._on_order(conn, session, message, self._decline(session, message))
+                self._on_order(conn, session, message, partial(self._decline, session, message))
             case Progress():
-                self._on_order(conn, session, message, self._progress(session, message))
+                self._on_order(conn, session, message, partial(self._progress, session, message))
             case Release():
-                self._on_order(conn, session, message, self._release(session, message))
+                self._on_order(conn, session, message, partial(self._release, session, message))
 
     # --- grabs: no task, a future and, if need be, a timer ----------------------------------------------
 
@@ -87,7 +98,7 @@ class Commands:
             timer.cancel()
             if not done.cancelled():
                 self._tell_verdict(conn, session, grab, done.result())
-                _send(conn, session.go_on(grab.order_id))
+                self._tell(session, session.go_on(grab.order_id))
 
         verdict.add_done_callback(told)
 
@@ -102,31 +113,31 @@ class Commands:
     # --- other commands ---------------------------------------------------------------------------------
 
     def _on_order(
-        self, conn: Connection, session: AgentSession, message: Decline | Progress | Release, work: Awaitable[None]
+        self, conn: Connection, session: AgentSession, message: Decline | Progress | Release, work: Work
     ) -> None:
         session.wait(message.order_id)
         self._spawn(self._answered(conn, session, message.ref, message.order_id, work))
 
     async def _answered(
-        self, conn: Connection, session: AgentSession, ref: str | None, order_id: str | None, work: Awaitable[None]
+        self, conn: Connection, session: AgentSession, ref: str | None, order_id: str | None, work: Work
     ) -> None:
         try:
-            await work
-        except InvariantBroken as exc:
-            metrics.BROKEN.inc()
-            log.error("command_failed", order=order_id, error=exc.message)
-            conn.send(error(ref, exc.code, "internal error"))
-        except DispatchError as exc:
+            await work()
+        except (Refused, Unavailable) as exc:
             conn.send(error(ref, exc.code, exc.message, retryable=exc.retryable))
+        except Exception as exc:
+            metrics.BROKEN.inc()
+            log.error("command_failed", order=order_id, exc_info=exc)
+            conn.send(error(ref, Code.INTERNAL, "internal error"))
         else:
             conn.send(ok(ref))
         finally:
             if order_id is not None:
-                _send(conn, session.go_on(order_id))
+                self._tell(session, session.go_on(order_id))
 
     async def _set_status(self, session: AgentSession, message: SetStatus) -> None:
         await self._dispatch.people.set_status(session.slot, session.agent.id, session.id, message.status)
-        session.status = message.status
+        self._available(session, message.status)
 
     async def _decline(self, session: AgentSession, message: Decline) -> None:
         await self._dispatch.people.decline(session.who, session.slot, message.order_id, message.reason or "")
@@ -146,8 +157,3 @@ class Commands:
         if order is None or order.region != session.slot:
             raise Refused(Code.NOT_FOUND, "there is no such order")
         return order
-
-
-def _send(conn: Connection, messages: list[Outbound]) -> None:
-    for message in messages:
-        conn.send(message)

@@ -2,16 +2,19 @@
 
 Decides nothing about orders: `session` says what each is told, `commands` what a client's word does. Invariants:
 an event reaches every session here that it concerns and costs nothing when it concerns none; an order is
-shown as held only after the event that says so stands in PostgreSQL.
+shown as held only after the event that says so stands in PostgreSQL; who may have missed something is told the
+present; a session that was sent away is in no index any more, also while its socket still says good-bye.
 """
 
 import asyncio
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
 
+from dispatch import metrics
 from dispatch.assembly import Dispatch
 from dispatch.catalog import PEOPLE
 from dispatch.errors import DispatchError, InvariantBroken, Unavailable
@@ -21,8 +24,8 @@ from realtime.commands import Commands, error
 from realtime.connection import Connection
 from realtime.gathering import Gathering
 from realtime.registry import Registry
-from realtime.session import AgentSession, CustomerSession, DeskSession, Session
-from realtime.tail import Tail
+from realtime.session import AgentSession, Session
+from realtime.tail import Tails
 from realtime.telling import Telling
 from realtime.welcome import Refusal, Usher
 from realtime.wire import ClientMessage, CloseCode, Hello, Invalid, Outbound
@@ -30,6 +33,10 @@ from realtime.wire import ClientMessage, CloseCode, Hello, Invalid, Outbound
 log = structlog.get_logger()
 MOST_EARLY = 64
 """Messages that may wait for `welcome`."""
+MOST_READING = 32
+"""Sessions that read the present at a time, when all have to."""
+LAST_WORDS_S = 2.0
+"""What `close` leaves for saying that sessions are gone."""
 _ENDS = {
     Type.REPLACED: (CloseCode.REPLACED, "replaced by a newer session"),
     Type.KICKED: (CloseCode.KICKED, "ended by the operator"),
@@ -42,7 +49,9 @@ class _Guest:
     """A connection between `hello` and `welcome`: what it says meanwhile waits."""
 
     def __init__(self) -> None:
-        self.early: list[ClientMessage] = []
+        self.early: list[ClientMessage | Invalid] = []
+        self.here = True
+        """Until it is lost or sent away."""
 
 
 class Hub:
@@ -52,27 +61,35 @@ class Hub:
         self._dispatch = dispatch
         self._registry = Registry()
         self._usher = Usher(dispatch, self._registry.book, heartbeat_seconds)
-        self._gathering = Gathering(dispatch.people, lambda: iter(self._registry), self._session_over)
-        self._commands = Commands(dispatch, self._gathering, self._spawn)
-        self._tails: dict[str, Tail] = {}
-        self._tailing = asyncio.Lock()
-        self._recovering: set[str] = set()
+        self._gathering = Gathering(dispatch.people, lambda: iter(self._registry), self._unknown_to_redis)
+        self._commands = Commands(dispatch, self._gathering, self._spawn, self._send, self._set_status)
+        self._tails = Tails(dispatch.store, self.hear, self._lost)
+        self._reading = asyncio.Semaphore(MOST_READING)
+        self._sendings_away = 0
         self._tokens: dict[Connection, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._rules: asyncio.Task[None] | None = None
 
     # --- life -----------------------------------------------------------------------------------------
 
     def start(self) -> None:
         self._gathering.start()
-        self._spawn(self._follow_rules())
+        self._rules = asyncio.create_task(self._follow_rules(), name="hub rules")
 
     async def close(self) -> None:
         """After the last connection is gone."""
+        if self._rules:
+            self._rules.cancel()
+            await asyncio.gather(self._rules, return_exceptions=True)
         await self._gathering.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(tail.stop() for tail in self._tails.values()))
+        await self._tails.stop()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -82,7 +99,7 @@ class Hub:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (exc := task.exception()) is not None:
-            log.error("hub_task_failed", exc_info=exc)
+            _report("hub_task_failed", exc)
 
     # --- the listener's handler -----------------------------------------------------------------------
 
@@ -95,18 +112,18 @@ class Hub:
         if isinstance(peer, Session):
             self._commands.received(conn, peer, message)
         elif isinstance(peer, _Guest):
-            peer.early.append(message)
-            if len(peer.early) > MOST_EARLY:
-                conn.close(CloseCode.TOO_MANY, "too many messages before welcome")
+            self._keep(conn, peer, message)
         elif isinstance(message, Hello):
             conn.greeted = True
-            conn.peer = _Guest()
-            self._spawn(self._welcome(conn, message, self._tokens.pop(conn, None)))
+            conn.peer = guest = _Guest()
+            self._spawn(self._welcome(conn, guest, message, self._tokens.pop(conn, None)))
         else:
             conn.close(CloseCode.HELLO_EXPECTED, "hello expected")
 
     def invalid(self, conn: Connection, fault: Invalid) -> None:
-        if conn.greeted:
+        if isinstance(conn.peer, _Guest):
+            self._keep(conn, conn.peer, fault)
+        elif conn.greeted:
             conn.send(error(fault.ref, "invalid", fault.message))
         elif fault.type == "hello":
             conn.close(CloseCode.MALFORMED, fault.message)
@@ -116,39 +133,85 @@ class Hub:
     def lost(self, conn: Connection) -> None:
         self._tokens.pop(conn, None)
         peer, conn.peer = conn.peer, None
-        if isinstance(peer, Session):
+        if isinstance(peer, _Guest):
+            peer.here = False
+        elif isinstance(peer, Session):
             self._forget(peer)
+
+    def _keep(self, conn: Connection, guest: _Guest, message: ClientMessage | Invalid) -> None:
+        guest.early.append(message)
+        if len(guest.early) > MOST_EARLY:
+            guest.here = False
+            conn.close(CloseCode.TOO_MANY, "too many messages before welcome")
 
     # --- a session begins and ends --------------------------------------------------------------------
 
-    async def _welcome(self, conn: Connection, hello: Hello, header_token: str | None) -> None:
-        session: Session | None = None
+    async def _welcome(self, conn: Connection, guest: _Guest, hello: Hello, header_token: str | None) -> None:
         try:
-            session = await self._usher.meet(hello, header_token)
-            await self._follow_logs(session)
-            self._registry.add(session, conn)
-            welcome = await self._usher.welcome(session, conn.address, conn.codec.name)
-            self._begin(conn, session, welcome)
+            session = await self._meet(hello, header_token)
+            if guest.here:
+                await self._let_in(conn, guest, session)
         except Refusal as exc:
             conn.close(exc.close_code, exc.reason)
-        except DispatchError as exc:
-            log.log(_level(exc), "not_welcomed", error=exc.message)
+        except Unavailable as exc:
+            log.warning("not_welcomed", error=exc.message)
             conn.close(CloseCode.START_OVER, exc.message, random.randint(500, 3000))
-        finally:
-            if session is not None and conn.peer is not session:
-                self._forget(session)
+        except Exception as exc:
+            _report("not_welcomed", exc)
+            conn.close(CloseCode.START_OVER, "internal error", random.randint(500, 3000))
 
-    def _begin(self, conn: Connection, session: Session, welcome: Outbound) -> None:
-        guest = conn.peer
-        if not isinstance(guest, _Guest):
-            return  # the connection was lost while it was being welcomed
+    async def _meet(self, hello: Hello, header_token: str | None) -> Session:
+        """No word about it is missed: its logs were followed, and nobody sent away, while its profile was read."""
+        while True:
+            sendings_away = self._sendings_away
+            session = await self._usher.meet(hello, header_token)
+            slots = {*session.slots, session.slot}
+            if self._tails.follows(slots) and sendings_away == self._sendings_away:
+                return session
+            await self._tails.follow(slots)
+
+    async def _let_in(self, conn: Connection, guest: _Guest, session: Session) -> None:
+        """In the indexes first, so that what happens while the present is read is held back and not lost."""
+        self._registry.add(session, conn)
+        try:
+            doubts = -1
+            while guest.here and doubts != session.doubts:
+                doubts = session.doubts
+                welcome = await self._usher.welcome(session, conn.address, conn.codec.name)
+            if guest.here:
+                self._begin(conn, guest, session, welcome)
+        finally:
+            if conn.peer is not session:
+                self._registry.discard(session)
+                self._spawn(self._leave(session))
+
+    def _begin(self, conn: Connection, guest: _Guest, session: Session, welcome: Outbound) -> None:
         conn.peer = session
         conn.send(welcome)
         if isinstance(session, AgentSession):
+            self._set_status(session, session.status)
             self._gathering.delivered(session, session.offers)
-        self._send(session, session.resume())
+        self._send(session, self._registry.resume(session))
         for message in guest.early:
-            self._commands.received(conn, session, message)
+            if isinstance(message, Invalid):
+                self.invalid(conn, message)
+            else:
+                self._commands.received(conn, session, message)
+
+    def _set_status(self, session: AgentSession, status: str) -> None:
+        """The status is the agent's: all his sessions here have it, should Redis have to be told again."""
+        for each in self._registry.of_agent(session.agent.id):
+            each.status = status
+
+    def _end(self, session: Session, code: CloseCode, reason: str) -> None:
+        """Send it away; nothing is said to it after that, and nothing counted as delivered."""
+        conn = self._registry.connection(session)
+        if conn is None:
+            return
+        if isinstance(conn.peer, _Guest):
+            conn.peer.here = False
+        conn.close(code, reason)
+        self._forget(session)
 
     def _forget(self, session: Session) -> None:
         if self._registry.discard(session):
@@ -161,12 +224,11 @@ class Hub:
         except DispatchError as exc:  # his silence will tell
             log.warning("leave_not_told", error=exc.message)
 
-    def _session_over(self, session_id: str) -> None:
-        """Redis knows the session no more: it was silent too long, or it never arrived there."""
+    def _unknown_to_redis(self, session_id: str) -> None:
+        """It was silent too long, or its end was not heard of here."""
         session = self._registry.find(session_id)
-        conn = session and self._registry.connection(session)
-        if conn:
-            conn.close(CloseCode.START_OVER, "the session is over")
+        if session and session.ready:
+            self._end(session, CloseCode.START_OVER, "the session is over")
 
     # --- events ---------------------------------------------------------------------------------------
 
@@ -182,10 +244,10 @@ class Hub:
             if not concerned:
                 continue
             telling = Telling(event, self._usher.private_details)
-            shown_as_held = [s for s in concerned if event.holder and _shows_holder(s, event)]
-            if shown_as_held:
+            behind_record = [session for session in concerned if _waits_for_record(session, event)]
+            if behind_record:
                 unconfirmed.append(telling)
-            for session in shown_as_held:
+            for session in behind_record:
                 session.wait(event.order_id)
                 waiting.append((session, event.order_id))
             for session in concerned:
@@ -194,22 +256,36 @@ class Hub:
             self._spawn(self._confirm(unconfirmed, waiting))
 
     async def _confirm(self, tellings: list[Telling], waiting: list[tuple[Session, str]]) -> None:
-        """Let go on what waits for PostgreSQL; while that is away, it waits."""
+        """Let go on what waits for PostgreSQL."""
+        try:
+            await self._recorded(tellings)
+        finally:
+            for session, order_id in waiting:
+                self._send(session, session.go_on(order_id))
+
+    async def _recorded(self, tellings: Sequence[Telling]) -> None:
+        """Returns when each stands in PostgreSQL, or is void; while that is away, it waits."""
         wait = 0.05
         while True:
             try:
                 await self._dispatch.records.ledger.apply([telling.event for telling in tellings])
+                return
             except (StaleEpoch, InvariantBroken) as exc:
-                log.error("events_void", error=exc.message, orders=[t.event.order_id for t in tellings])
-                for telling in tellings:
-                    telling.void = True
+                if len(tellings) > 1:  # not all for the sake of one
+                    await asyncio.gather(*(self._recorded([telling]) for telling in tellings))
+                else:
+                    self._void(tellings[0], exc)
+                return
             except Unavailable:
                 await asyncio.sleep(random.uniform(0, wait))
                 wait = min(2 * wait, 2.0)
-                continue
-            break
-        for session, order_id in waiting:
-            self._send(session, session.go_on(order_id))
+
+    def _void(self, telling: Telling, exc: DispatchError) -> None:
+        """Redis said so, PostgreSQL does not have it: nobody is told."""
+        telling.void = True
+        log.error("event_void", order=telling.event.order_id, version=telling.event.version, error=exc.message)
+        if isinstance(exc, StaleEpoch):  # the region was put right since: it may be true even so
+            self._doubt(self._registry.concerned(telling.event))
 
     def _send(self, session: Session, messages: list[Outbound]) -> None:
         conn = self._registry.connection(session)
@@ -219,92 +295,103 @@ class Hub:
             conn.send(message)
             if message.message["type"] == "offer" and isinstance(session, AgentSession):
                 self._gathering.delivered(session, (message.message["order"]["id"],))
+        if session.unsure:
+            self._doubt([session])
 
     def _end_sessions(self, event: Event) -> None:
         """Sessions that are over by the log's word; the log is how another node hears of it."""
+        self._sendings_away += 1
         code, reason = _ENDS[event.type]
         named = event.detail.get("session_id")
-        ended = [self._registry.find(named)] if named else self._registry.of_agent(event.to[0])
+        ended: list[Session | None] = [self._registry.find(named)] if named else [*self._registry.of_agent(event.to[0])]
         for session in ended:
-            conn = session and self._registry.connection(session)
-            if conn:
-                conn.close(code, reason)
+            if session and session.slot == event.region:  # he may have come back in another region already
+                self._end(session, code, reason)
 
     # --- logs -----------------------------------------------------------------------------------------
-
-    async def _follow_logs(self, session: Session) -> None:
-        """Its logs are tailed before its present is read. Raises Unavailable."""
-        async with self._tailing:
-            for slot in {*session.slots, session.slot}:
-                if slot not in self._tails:
-                    tail = Tail(self._dispatch.store, slot, self.hear, self._lost)
-                    await tail.start()
-                    self._tails[slot] = tail
 
     async def _follow_rules(self) -> None:
         """Regions come and go: who hears of all of them hears of new ones, too."""
         catalog = self._dispatch.catalog
+        known: list[str] | None = None
         while True:
-            await catalog.changed()
             regions = catalog.regions
-            async with self._tailing:
-                for slot in [slot for slot in self._tails if slot not in regions and slot != PEOPLE]:
-                    await self._tails.pop(slot).stop()
-            for session in tuple(self._registry):
-                await self._widen(session, regions)
+            if regions == known:
+                await catalog.changed()
+                continue
+            try:
+                await self._refit(regions)
+                known = regions
+            except Exception as exc:
+                _report("regions_not_followed", exc)
+                await asyncio.sleep(random.uniform(0.1, 1.0))
 
-    async def _widen(self, session: Session, regions: list[str]) -> None:
-        new = [r for r in regions if r not in session.slots and session.who.may_see_region(r)]
-        if not new or not isinstance(session, DeskSession | CustomerSession):
-            return
-        for region in new:
-            if isinstance(session, DeskSession):
-                self._registry.follow(session, region)
-            else:
-                session.slots = (*session.slots, region)
-        try:
-            await self._follow_logs(session)
-        except Unavailable as exc:
-            log.warning("region_not_followed", error=exc.message)
-            self._session_over(session.id)
+    async def _refit(self, regions: list[str]) -> None:
+        """The logs first; then who is new to a region is told the present, which holds what was missed of it."""
+        await self._tails.keep({*regions, PEOPLE})
+        wanted = {s: self._usher.slots(s.who) for s in self._registry if not isinstance(s, AgentSession)}
+        await self._tails.follow({slot for slots in wanted.values() for slot in slots})
+        for session, slots in wanted.items():
+            if not session.over and slots != session.slots:
+                news = not set(slots) <= set(session.slots)
+                self._registry.refit(session, slots)
+                if news:
+                    self._doubt([session])
 
     def _lost(self, slot: str) -> None:
-        """Entries of a log may be missing, or Redis is another one: everybody is told the present."""
-        if slot not in self._recovering:
-            self._recovering.add(slot)
-            self._spawn(self._recover(slot))
-
-    async def _recover(self, slot: str) -> None:
+        """Entries of a log may be missing, or Redis is another one."""
         sessions = self._registry.of_slot(slot)
-        welcomed = [session for session in sessions if session.ready]
-        for session in welcomed:
-            session.pause()
+        log.warning("sessions_told_the_present", slot=slot, sessions=len(sessions))
+        self._doubt(sessions)
+
+    def _doubt(self, sessions: Iterable[Session]) -> None:
+        """They may have missed something. Who is just being told the present is told a later one."""
         for session in sessions:
-            if session not in welcomed:  # what it has read meanwhile may be the past
-                self._session_over(session.id)
-        log.warning("sessions_told_the_present", slot=slot, sessions=len(welcomed))
-        self._recovering.discard(slot)
-        await asyncio.gather(*(self._tell_present(session) for session in welcomed))
+            reads = not session.ready
+            self._registry.doubt(session)
+            if not reads:
+                self._spawn(self._tell_present(session))
 
     async def _tell_present(self, session: Session) -> None:
         wait = 0.1
         while (conn := self._registry.connection(session)) is not None:
+            doubts = session.doubts
             try:
-                lists = await self._usher.enter(session, self._usher.meta(session, conn.address, conn.codec.name))
+                async with self._reading:
+                    snapshot = await self._usher.snapshot(session, conn.address, conn.codec.name)
+            except Refusal as exc:
+                self._end(session, exc.close_code, exc.reason)
             except Unavailable:
                 await asyncio.sleep(random.uniform(0, wait))
                 wait = min(2 * wait, 2.0)
-                continue
-            if len(lists) > 1:  # there is something to list for this role
-                conn.send(Outbound({"type": "snapshot"} | lists))
-            self._send(session, session.resume())
-            return
+            except Exception as exc:
+                _report("present_not_told", exc)
+                self._end(session, CloseCode.START_OVER, "internal error")
+            else:
+                if session.over:  # it left while Redis was told of it again
+                    await self._leave(session)
+                elif session.doubts == doubts:
+                    self._go_on_from(session, conn, snapshot)
+                    return
+
+    def _go_on_from(self, session: Session, conn: Connection, snapshot: Outbound | None) -> None:
+        if snapshot is not None:
+            conn.send(snapshot)
+        if isinstance(session, AgentSession):
+            self._gathering.delivered(session, session.offers)
+            if session.position is not None:
+                self._gathering.position(session, session.position)
+        self._send(session, self._registry.resume(session))
 
 
-def _shows_holder(session: Session, event: Event) -> bool:
-    """Whether this session would be shown the order as held; candidates only hear that it is gone."""
-    return not isinstance(session, AgentSession) or session.agent.id == event.holder
+def _waits_for_record(session: Session, event: Event) -> bool:
+    """Whether this session would be shown the order as held or done; candidates only hear that it is gone."""
+    if isinstance(session, AgentSession):
+        return session.agent.id == (event.was if event.type is Type.COMPLETED else event.holder)
+    return bool(event.holder)
 
 
-def _level(exc: DispatchError) -> int:
-    return 30 if isinstance(exc, Unavailable) else 40
+def _report(what: str, exc: BaseException) -> None:
+    """A bug."""
+    metrics.BROKEN.inc()
+    log.error(what, exc_info=exc)

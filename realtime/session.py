@@ -2,7 +2,8 @@
 
 Sans-I/O: events and answers in, messages out; no clock, no socket, no Redis. Invariants: `welcome` comes
 first and nothing that it contains comes after it; a session hears of one order in the order of its versions;
-while a command of its own on an order is unanswered, what concerns that order waits behind the answer.
+while a command of its own on an order is unanswered, what concerns that order waits behind the answer; what a
+session keeps is bounded by the orders that are alive.
 """
 
 from collections.abc import Iterable
@@ -11,31 +12,47 @@ from typing import Any
 from ulid import ULID
 
 from dispatch.catalog import PEOPLE
-from dispatch.claims import Outcome, Verdict
+from dispatch.claims import NOT_OFFERED, Outcome, Verdict
 from dispatch.events import Event, Type
 from dispatch.identity import Identity
-from dispatch.order import Status
+from dispatch.order import TERMINAL, Status
 from dispatch.people import DeskPresent, Present
 from dispatch.records.agents import Agent
 from dispatch.views import View, full_view
-from geo.crs import Crs
+from geo.crs import Crs, from_wgs84
 from geo.point import Point
 from realtime.telling import PrivateDetails, Telling, offers_view
 from realtime.wire import Outbound
 
 REMEMBERED = 32
-"""Retracted orders whose reason a session remembers."""
+"""Orders of which a session remembers why they are not his any more."""
+MOST_HELD_BACK = 1024
+"""Events that wait while the present is read; with more, the present is read once more instead."""
 
 Message = dict[str, Any]
 
+DECLINED = Verdict(Outcome.REFUSED, "declined")
+_AFTER_RETRACT = {
+    "taken": Verdict(Outcome.TAKEN),
+    "escalated": Verdict(Outcome.GONE, "escalated"),
+    "cancelled": Verdict(Outcome.GONE, "cancelled"),
+    "changed": NOT_OFFERED,
+}
+_AFTER_JOB = {
+    Type.COMPLETED: Verdict(Outcome.GONE, "completed"),
+    Type.CANCELLED: Verdict(Outcome.GONE, "cancelled"),
+    Type.ASSIGNED: Verdict(Outcome.TAKEN),
+}
+"""By the event that ended the job. Whoever released an order is not offered it again."""
+
 
 class OfferBook:
-    """Which sessions of this node hold an offer of which order."""
+    """Which sessions of this node hold an offer of which order, or may: what they are to hear of it waits."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, set[AgentSession]] = {}
 
-    def holders(self, order_id: str) -> Iterable["AgentSession"]:
+    def sessions(self, order_id: str) -> Iterable["AgentSession"]:
         return self._sessions.get(order_id, ())
 
     def add(self, order_id: str, session: "AgentSession") -> None:
@@ -52,7 +69,7 @@ class OfferBook:
 class Session:
     """What all roles share: a name, and the waiting of events. On its own it is told nothing (service, admin)."""
 
-    __slots__ = ("_backlog", "_waiting", "crs", "id", "member", "slots", "who")
+    __slots__ = ("_backlog", "_waiting", "crs", "doubts", "id", "member", "over", "slots", "unsure", "who")
 
     def __init__(self, session_id: str, who: Identity, crs: Crs, member: str, slots: tuple[str, ...]) -> None:
         self.id = session_id
@@ -62,6 +79,12 @@ class Session:
         """The name under which Redis keeps the session."""
         self.slots = slots
         """The regions whose logs concern it."""
+        self.over = False
+        """Set when it ended: it hears nothing any more."""
+        self.doubts = 0
+        """How often it may have missed something: a present that was read before the last time is not enough."""
+        self.unsure = False
+        """Set when an answer may have been older than the present that was told before it."""
         self._backlog: list[Telling] | None = []
         self._waiting: dict[str, tuple[int, list[Telling]]] | None = None
 
@@ -82,8 +105,12 @@ class Session:
 
     def hear(self, telling: Telling) -> list[Outbound]:
         """An event that may concern this session; what it has to be told now."""
+        if self.over:
+            return []
         if self._backlog is not None:
             self._backlog.append(telling)
+            if len(self._backlog) > MOST_HELD_BACK:
+                self.doubt()
             return []
         if self._waiting:
             waiting = self._waiting.get(telling.event.order_id)
@@ -110,15 +137,22 @@ class Session:
         del self._waiting[order_id]
         return [message for telling in held for message in self.hear(telling)]
 
-    def pause(self) -> None:
-        """A snapshot is being read: hold back what comes."""
-        if self._backlog is None:
-            self._backlog = []
+    def doubt(self) -> None:
+        """The present has to be read (anew): it holds all that waits until now; hold back what comes."""
+        self.doubts += 1
+        self.unsure = False
+        self._backlog = []
+        for _, held in (self._waiting or {}).values():
+            held.clear()
 
     def resume(self) -> list[Outbound]:
-        """The snapshot was sent: deliver what is newer."""
+        """The present was told: deliver what is newer."""
         held, self._backlog = self._backlog or [], None
         return [message for telling in held for message in self.hear(telling)]
+
+    def close(self) -> None:
+        self.over = True
+        self._backlog = self._waiting = None
 
     def _is_news(self, event: Event) -> bool:
         raise NotImplementedError
@@ -130,7 +164,18 @@ class Session:
 class AgentSession(Session):
     """A valet's or a shop's."""
 
-    __slots__ = ("_book", "_floor", "agent", "jobs", "offers", "position", "retracted", "status")
+    __slots__ = (
+        "_all_listed",
+        "_book",
+        "_floor",
+        "_overtaken",
+        "_past",
+        "agent",
+        "jobs",
+        "offers",
+        "position",
+        "status",
+    )
 
     def __init__(self, session_id: str, who: Identity, crs: Crs, agent: Agent, book: OfferBook) -> None:
         super().__init__(session_id, who, crs, agent.id, (agent.region,))
@@ -141,9 +186,13 @@ class AgentSession(Session):
         self.offers: set[str] = set()
         self.jobs: dict[str, int] = {}
         """Order → the version he was last told."""
-        self.retracted: dict[str, str] | None = None
         self._book = book
         self._floor = 0
+        self._all_listed = True
+        self._overtaken: frozenset[str] = frozenset()
+        """Orders whose answers were under way when the present was read."""
+        self._past: dict[str, Verdict] | None = None
+        """Order → how a grab of it is answered, since its offer or job ended."""
 
     @property
     def slot(self) -> str:
@@ -154,6 +203,8 @@ class AgentSession(Session):
         for order_id in tuple(self.offers):
             self._drop_offer(order_id, None)
         self._floor = present.n
+        self._all_listed = not present.more
+        self._overtaken = frozenset(self._waiting or ())
         for order in present.offers:
             self._add_offer(order.id)
         self.jobs = {order.id: order.version for order in present.jobs}
@@ -165,37 +216,43 @@ class AgentSession(Session):
 
     def knows(self, order_id: str) -> bool:
         """Whether a grab of the order is worth asking Redis for."""
-        return order_id in self.offers or order_id in self.jobs or bool(self._waiting and order_id in self._waiting)
+        known = order_id in self.offers or order_id in self.jobs or bool(self._waiting and order_id in self._waiting)
+        return known or not (self._all_listed or order_id in (self._past or ()))
 
     def remembered(self, order_id: str) -> Verdict:
         """The answer to a grab of an order that is not held, offered or asked for."""
-        reason = (self.retracted or {}).get(order_id)
-        if reason is None or reason == "changed":
-            return Verdict(Outcome.REFUSED, "not_offered")
-        if reason == "declined":
-            return Verdict(Outcome.REFUSED, "declined")
-        return Verdict(Outcome.TAKEN) if reason == "taken" else Verdict(Outcome.GONE, reason)
+        return (self._past or {}).get(order_id, NOT_OFFERED)
 
     def verdict(self, ref: str, order_id: str, verdict: Verdict) -> Message:
         """What he is told, and what he then knows."""
         match verdict.outcome:
             case Outcome.WON if verdict.order is not None:
                 self._drop_offer(order_id, None)
+                self.unsure = order_id in self._overtaken and self.jobs.get(order_id) != verdict.order.version
                 self.jobs[order_id] = max(verdict.order.version, self.jobs.get(order_id, 0))
-            case Outcome.TAKEN:
-                self._drop_offer(order_id, "taken")
-            case Outcome.GONE:
-                self._drop_offer(order_id, verdict.reason)
+            case Outcome.TAKEN | Outcome.GONE:
+                self._drop_offer(order_id, verdict)
             case Outcome.REFUSED if verdict.reason in ("declined", "suspended"):
-                self._drop_offer(order_id, verdict.reason)
+                self._drop_offer(order_id, verdict)
         return verdict_message(ref, order_id, verdict, self.crs)
 
     def declined(self, order_id: str) -> None:
-        self._drop_offer(order_id, "declined")
+        self._drop_offer(order_id, DECLINED)
+
+    def wait(self, order_id: str) -> None:
+        super().wait(order_id)
+        self._rebook(order_id)
+
+    def go_on(self, order_id: str) -> list[Outbound]:
+        messages = super().go_on(order_id)
+        self._rebook(order_id)
+        return messages
 
     def close(self) -> None:
-        for order_id in tuple(self.offers):
-            self._drop_offer(order_id, None)
+        interests = {*self.offers, *(self._waiting or ())}
+        super().close()
+        for order_id in interests:
+            self._book.drop(order_id, self)
 
     def _is_news(self, event: Event) -> bool:
         return event.n > self._floor and event.version > self.jobs.get(event.order_id, 0)
@@ -208,6 +265,7 @@ class AgentSession(Session):
             return [telling.job(self.crs)]
         if event.was == me:
             self.jobs.pop(event.order_id, None)
+            self._remember(event.order_id, _AFTER_JOB.get(event.type, NOT_OFFERED))
             return [telling.job(self.crs) if event.type is Type.COMPLETED else telling.unjob()]
         if me in event.to:
             self._add_offer(event.order_id)
@@ -218,30 +276,40 @@ class AgentSession(Session):
         event = telling.event
         if event.order.status is Status.OPEN:
             if event.type is Type.DECLINED and event.detail["agent_id"] == self.agent.id:
-                self._drop_offer(event.order_id, "declined")  # by another session of the same shop
+                self._drop_offer(event.order_id, DECLINED)  # by another session of the same shop
                 return [telling.retract("changed")]
             return [telling.offer(self.crs)] if event.type in (Type.WIDENED, Type.EDITED) else []
         reason = telling.retract_reason()
-        self._drop_offer(event.order_id, reason)
+        self._drop_offer(event.order_id, _AFTER_RETRACT[reason])
         return [telling.retract(reason)]
 
     def _add_offer(self, order_id: str) -> None:
         self.offers.add(order_id)
-        self._book.add(order_id, self)
-        if self.retracted:
-            self.retracted.pop(order_id, None)
+        self._rebook(order_id)
+        if self._past:
+            self._past.pop(order_id, None)
 
-    def _drop_offer(self, order_id: str, reason: str | None) -> None:
-        """`reason` is remembered for later grabs."""
+    def _drop_offer(self, order_id: str, later: Verdict | None) -> None:
+        """`later` answers later grabs of it."""
         self.offers.discard(order_id)
-        self._book.drop(order_id, self)
-        if reason is None:
-            return
-        if self.retracted is None:
-            self.retracted = {}
-        self.retracted[order_id] = reason
-        if len(self.retracted) > REMEMBERED:
-            del self.retracted[next(iter(self.retracted))]
+        self._rebook(order_id)
+        if later is not None:
+            self._remember(order_id, later)
+
+    def _rebook(self, order_id: str) -> None:
+        """An offer may be among what waits, so all that concerns the order must get there, too."""
+        if not self.over and (order_id in self.offers or (self._waiting and order_id in self._waiting)):
+            self._book.add(order_id, self)
+        else:
+            self._book.drop(order_id, self)
+
+    def _remember(self, order_id: str, answer: Verdict) -> None:
+        if self._past is None:
+            self._past = {}
+        self._past.pop(order_id, None)  # the latest goes to the end
+        self._past[order_id] = answer
+        if len(self._past) > REMEMBERED:
+            del self._past[next(iter(self._past))]
 
 
 class DeskSession(Session):
@@ -276,7 +344,11 @@ class CustomerSession(Session):
         return event.version > self._told.get(event.order_id, 0)
 
     def _tell(self, telling: Telling) -> list[Outbound]:
-        self._told[telling.event.order_id] = telling.event.version
+        event = telling.event
+        if event.order.status in TERMINAL:
+            self._told.pop(event.order_id, None)  # nothing follows
+        else:
+            self._told[event.order_id] = event.version
         return [telling.order(self.crs)]
 
 
@@ -291,7 +363,8 @@ def verdict_message(ref: str, order_id: str, verdict: Verdict, crs: Crs) -> Mess
 
 
 def agent_card(agent: Agent, status: str, crs: Crs) -> View:
-    """The agent's own profile, in `welcome`."""
+    """The agent's own profile, in `welcome`; as over HTTP."""
+    home = from_wgs84(agent.home, crs) if agent.home else None
     return {
         "id": agent.id,
         "role": agent.role,
@@ -300,5 +373,6 @@ def agent_card(agent: Agent, status: str, crs: Crs) -> View:
         "phone": agent.phone,
         "skills": list(agent.skills),
         "capacity": agent.capacity,
+        "home": {"lat": home.lat, "lon": home.lon} if home else None,
         "status": status,
     }

@@ -1,8 +1,8 @@
 """The usher: from `hello` to `welcome`.
 
-Owns the judging of tokens at the door and the first picture that each role is given. Knows no connections.
-Invariant: a session is in the hub's indexes before its present is read, so what happens in between is held
-back and not lost.
+Owns the judging of tokens at the door and the picture of the present that each role is given. Knows no
+connections. Invariant: a session is in the hub's indexes before its present is read, so what happens in between
+is held back and not lost.
 """
 
 import asyncio
@@ -12,9 +12,10 @@ from ulid import ULID
 from dispatch.assembly import Dispatch
 from dispatch.catalog import PEOPLE
 from dispatch.clock import now_ms
-from dispatch.errors import Code, Refused
+from dispatch.errors import Refused
 from dispatch.identity import AGENTS, Identity, Role, TokenExpired
 from dispatch.people import MOST_LISTED
+from dispatch.records.agents import Agent
 from dispatch.views import full_view
 from geo.crs import to_wgs84
 from realtime.session import AgentSession, CustomerSession, DeskSession, Message, OfferBook, Session, agent_card
@@ -45,15 +46,19 @@ class Usher:
         if who.role in AGENTS:
             return await self._meet_agent(who, hello)
         session_id, member = str(ULID()), f"{who.role}:{who.sub}"
+        kind = {Role.DISPATCHER: DeskSession, Role.CUSTOMER: CustomerSession}.get(who.role, Session)
+        return kind(session_id, who, hello.crs, member, self.slots(who))
+
+    def slots(self, who: Identity) -> tuple[str, ...]:
+        """The regions whose logs concern someone who is no agent."""
+        regions = self._dispatch.catalog.regions
         if who.role is Role.DISPATCHER:
-            return DeskSession(session_id, who, hello.crs, member, self._regions(who))
-        if who.role is Role.CUSTOMER:
-            return CustomerSession(session_id, who, hello.crs, member, tuple(self._dispatch.catalog.regions))
-        return Session(session_id, who, hello.crs, member, ())
+            return tuple(region for region in regions if who.may_see_region(region))
+        return tuple(regions) if who.role is Role.CUSTOMER else ()
 
     async def welcome(self, session: Session, address: str, codec: str) -> Outbound:
         """Enter the session and show it the present. Raises Unavailable, Refused."""
-        lists = await self.enter(session, self.meta(session, address, codec))
+        lists = await self._enter(session, _meta(session, address, codec))
         message: Message = {
             "type": "welcome",
             "session_id": session.id,
@@ -65,18 +70,29 @@ class Usher:
             message["agent"] = agent_card(session.agent, session.status, session.crs)
         return Outbound(message | lists)
 
-    def meta(self, session: Session, address: str, codec: str) -> dict[str, object]:
-        """What the list of sessions shows of one."""
-        return {
-            "sub": session.who.sub,
-            "role": session.who.role.value,
-            "region": None if session.slot == PEOPLE else session.slot,
-            "since_at": session.since_at,
-            "address": address,
-            "codec": codec,
-        }
+    async def snapshot(self, session: Session, address: str, codec: str) -> Outbound | None:
+        """The present once more, for one who may have missed something; None: there is nothing to list for him.
 
-    async def enter(self, session: Session, meta: dict[str, object]) -> Message:
+        Whom Redis has forgotten it is told of again. Of whom it knows, what it knows counts: by another session
+        he may have paused since. Raises Refusal when he would not be let in any more, Unavailable, Refused.
+        """
+        if isinstance(session, AgentSession):
+            lists = await self._agent_again(session, _meta(session, address, codec))
+        else:
+            lists = await self._enter(session, _meta(session, address, codec))
+        return Outbound({"type": "snapshot"} | lists) if len(lists) > 1 else None
+
+    async def _agent_again(self, session: AgentSession, meta: dict[str, object]) -> Message:
+        people = self._dispatch.people
+        agent = await self._admissible(session.who)
+        if agent.region != session.slot:
+            raise Refusal(CloseCode.START_OVER, "the agent's region changed")
+        session.agent = agent
+        if await people.refresh(session.slot, [(session.member, session.id)]):
+            return await self._enter(session, meta)
+        return session.lists(await people.present(session.slot, agent.id), self.private_details)
+
+    async def _enter(self, session: Session, meta: dict[str, object]) -> Message:
         """Make the session known to Redis (again) and read its lists."""
         people = self._dispatch.people
         if isinstance(session, AgentSession):
@@ -84,8 +100,9 @@ class Usher:
             return session.lists(present, self.private_details)
         await people.admit(session.who, session.id, meta)
         if isinstance(session, DeskSession):
-            presents = await asyncio.gather(*(people.desk(region) for region in session.slots))
-            return session.lists(dict(zip(session.slots, presents, strict=True)), MOST_LISTED)
+            slots = session.slots  # a region may come or go meanwhile
+            presents = await asyncio.gather(*(people.desk(region) for region in slots))
+            return session.lists(dict(zip(slots, presents, strict=True)), MOST_LISTED)
         if isinstance(session, CustomerSession):
             orders, more = await people.unfinished_of(session.who.sub)
             return session.lists([full_view(order, session.crs) for order in orders], more)
@@ -107,17 +124,28 @@ class Usher:
             raise Refusal(CloseCode.TOKEN_INVALID, exc.message) from exc
 
     async def _meet_agent(self, who: Identity, hello: Hello) -> AgentSession:
-        try:
-            agent = await self._dispatch.people.profile(who)
-        except Refused as exc:
-            assert exc.code is Code.FORBIDDEN
-            raise Refusal(CloseCode.FORBIDDEN, exc.message) from exc
-        if agent.suspended:
-            raise Refusal(CloseCode.SUSPENDED, "the agent is suspended")
-        session = AgentSession(str(ULID()), who, hello.crs, agent, self._book)
+        session = AgentSession(str(ULID()), who, hello.crs, await self._admissible(who), self._book)
         session.status = hello.status
         session.position = to_wgs84(hello.position, hello.crs) if hello.position else None
         return session
 
-    def _regions(self, who: Identity) -> tuple[str, ...]:
-        return tuple(region for region in self._dispatch.catalog.regions if who.may_see_region(region))
+    async def _admissible(self, who: Identity) -> Agent:
+        try:
+            agent = await self._dispatch.people.profile(who)
+        except Refused as exc:
+            raise Refusal(CloseCode.FORBIDDEN, exc.message) from exc
+        if agent.suspended:
+            raise Refusal(CloseCode.SUSPENDED, "the agent is suspended")
+        return agent
+
+
+def _meta(session: Session, address: str, codec: str) -> dict[str, object]:
+    """What the list of sessions shows of one."""
+    return {
+        "sub": session.who.sub,
+        "role": session.who.role.value,
+        "region": None if session.slot == PEOPLE else session.slot,
+        "since_at": session.since_at,
+        "address": address,
+        "codec": codec,
+    }

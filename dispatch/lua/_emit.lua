@@ -34,8 +34,8 @@ local function index(o)
   if f.desk_at ~= '' then redis.call('ZADD', key('desk'), f.desk_at, o.id)
   elseif o.was_on_desk then redis.call('ZREM', key('desk'), o.id) end
   local room = f.status == STATUS.open and tonumber(f.round_offered) < tonumber(f.limit)
-  for role in string.gmatch(f.audience, '[^,]+') do
-    if room then redis.call('GEOADD', key('wanting', role), f.lon, f.lat, o.id)
+  for _, role in ipairs(ROLES) do -- all: the policy's audience may be another one than a round ago
+    if room and has(',' .. f.audience .. ',', role) then redis.call('GEOADD', key('wanting', role), f.lon, f.lat, o.id)
     else redis.call('ZREM', key('wanting', role), o.id) end
   end
   local holder = HELD[f.status] and f.agent_id or ''
@@ -59,8 +59,9 @@ local function commit(o, kind, actor, data, to)
     flat[#flat + 1] = name
     flat[#flat + 1] = value
   end
-  redis.call('HSET', key('order', o.id), 'entry', entry, unpack(flat))
-  o.dirty, o.was, o.was_on_desk, o.entry = {}, holder, f.desk_at ~= '', entry
+  o.entry = epoch .. ' ' .. entry
+  redis.call('HSET', key('order', o.id), 'entry', o.entry, unpack(flat))
+  o.dirty, o.was, o.was_on_desk = {}, holder, f.desk_at ~= ''
 end
 
 -- An agent's event: it stands in the same log, with `n` and no version.
@@ -71,10 +72,13 @@ local function signal(kind, agent_id, data)
   })
 end
 
--- The event that brought the order to its present state; nil when it was trimmed (then SQL has it).
+-- The event that brought the order to its present state; nil when PostgreSQL has it for certain: the log let go of
+-- it, or the region was reconciled since (`apply` would refuse an event of the older epoch).
 local function last_event(o)
-  local found = o.entry and redis.call('XRANGE', key('log'), o.entry, o.entry)
-  return found and found[1] and found[1][2]
+  local of, entry = string.match(o.entry or '', '^(%S+) (.+)$')
+  if of ~= epoch then return nil end
+  local found = redis.call('XRANGE', key('log'), entry, entry)
+  return found[1] and found[1][2]
 end
 
 -- The time limit of a held status, from `status:ms` pairs; '' when there is none.

@@ -7,6 +7,18 @@ local function profile(agent_id)
     capacity = tonumber(p[5]), lat = p[6], lon = p[7]}
 end
 
+-- The profile as an operator put it last: a session that begins may bring an older copy.
+local function keep_profile(agent_id, card)
+  local known = redis.call('HGET', key('agent', agent_id), 'updated_at')
+  if known and tonumber(known) > tonumber(card.updated_at) then return end
+  local flat = {}
+  for name, value in pairs(card) do
+    flat[#flat + 1] = name
+    flat[#flat + 1] = value
+  end
+  redis.call('HSET', key('agent', agent_id), unpack(flat))
+end
+
 -- Why the agent may be offered nothing at all, or nil.
 local function why_idle(agent_id, p)
   if p.suspended then return 'suspended' end
@@ -29,6 +41,15 @@ end
 local function note_offer(o, agent_id)
   redis.call('HSET', key('offers', o.id), agent_id, o.f.round .. ':' .. int(now))
   redis.call('ZADD', key('inbox', agent_id), now, o.id)
+  redis.call('ZREMRANGEBYRANK', key('inbox', agent_id), 0, -1001) -- nobody reads it while his session lives
+end
+
+-- All offers of an agent end, so that an order which wants him later is offered to him anew.
+local function withdraw_offers(agent_id)
+  for _, order_id in ipairs(redis.call('ZRANGE', key('inbox', agent_id), 0, -1)) do
+    redis.call('HDEL', key('offers', order_id), agent_id, 'd,' .. agent_id, 's,' .. agent_id)
+  end
+  redis.call('DEL', key('inbox', agent_id))
 end
 
 -- The nearest `room` eligible agents of one role that were not offered the order yet; small first, then double.

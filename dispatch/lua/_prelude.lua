@@ -19,24 +19,25 @@ local function int(number) return string.format('%.0f', number) end
 local function has(list, item) return string.find(list, ',' .. item .. ',', 1, true) ~= nil end
 
 -- The same asker hears the same answer: what took effect is kept under the request's id ('k' + id for a
--- day, for idempotency keys; 'd' + id for a minute, for our own repeats after a lost reply).
+-- day, for idempotency keys; 'd' + id for a minute, for our own repeats after a lost reply). Events that the log
+-- let go of, or of an older epoch, are left out: those stand in PostgreSQL.
 local function replayed()
   if request == '' then return nil end
   local kept = redis.call('GET', key('req', request))
   if not kept then return nil end
   local answer = cmsgpack.unpack(kept)
-  for _, entry in ipairs(answer.entries) do
+  for _, entry in ipairs(answer.epoch == epoch and answer.entries or {}) do
     local found = redis.call('XRANGE', key('log'), entry, entry)
     if found[1] then emitted[#emitted + 1] = found[1][2] end
   end
-  return {answer.outcome, emitted, answer.extra, answer.order}
+  return {answer.outcome, emitted, answer.extra}
 end
 
 local function done(outcome, extra)
   if request ~= '' then
     local kept_ms = string.sub(request, 1, 1) == 'k' and 86400000 or 60000
-    redis.call('SET', key('req', request), cmsgpack.pack({outcome = outcome, entries = entries, extra = extra or ''}),
-      'PX', kept_ms)
+    local answer = {outcome = outcome, entries = entries, extra = extra or '', epoch = epoch}
+    redis.call('SET', key('req', request), cmsgpack.pack(answer), 'PX', kept_ms)
   end
   return {outcome, emitted, extra or ''}
 end

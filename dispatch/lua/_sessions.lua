@@ -8,10 +8,14 @@ local function begin_session(member, session_id, meta, most, stale_ms)
   redis.call('ZADD', sessions, now, session_id)
   redis.call('HSET', key('session'), session_id, meta)
   local known = redis.call('ZRANGE', sessions, 0, -1)
-  table.sort(known) -- ULIDs: the oldest first
-  for i = 1, #known - most do
-    redis.call('ZREM', sessions, known[i])
-    redis.call('HDEL', key('session'), known[i])
-    signal('replaced', member, {session_id = known[i]})
+  local surplus = #known - most
+  table.sort(known) -- ULIDs: the oldest first; but nodes' clocks differ, and the one that begins now is the newest
+  for _, old in ipairs(known) do
+    if surplus > 0 and old ~= session_id then
+      redis.call('ZREM', sessions, old)
+      redis.call('HDEL', key('session'), old)
+      signal('replaced', member, {session_id = old})
+      surplus = surplus - 1
+    end
   end
 end

@@ -21,6 +21,9 @@ if force ~= '1' then
   if redis.call('SCARD', jobs_key) >= agent.capacity then return {'at_capacity', emitted, ''} end
 end
 local fence, previous = f.fence + 1, held and f.agent_id or ''
+-- `released` names those who gave it back and did not get it again.
+local start, stop = string.find(f.released, ',' .. agent_id .. ',', 1, true)
+if start then set(o, {released = string.sub(f.released, 1, start) .. string.sub(f.released, stop + 1)}) end
 if previous ~= '' and not has(f.released, previous) then set(o, {released = f.released .. previous .. ','}) end
 set(o, OFF_DESK)
 set(o, {status = STATUS.assigned, agent_id = agent_id, agent_role = agent.role, agent_name = agent.name, agent_phone = agent.phone,

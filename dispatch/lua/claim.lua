@@ -25,12 +25,12 @@ local function judge(agent_id)
     return 'won'
   end
   if has(f.declined, agent_id) then return 'refused declined' end
-  if redis.call('HEXISTS', key('offers', o.id), agent_id) == 0 then return 'refused not_offered' end
-  if HELD[f.status] then return 'taken' end
-  if f.status ~= STATUS.open then return 'gone ' .. f.status end
+  local offered = redis.call('HEXISTS', key('offers', o.id), agent_id) == 1
+  if offered and HELD[f.status] then return 'taken' end
+  if offered and f.status ~= STATUS.open then return 'gone ' .. f.status end
   local p = profile(agent_id)
-  if not p then return 'refused not_offered' end
-  if p.suspended then return 'refused suspended' end
+  if p and p.suspended then return 'refused suspended' end -- his offers were withdrawn
+  if not p or not offered then return 'refused not_offered' end
   if not p.available then return 'refused paused' end
   if redis.call('SCARD', key('jobs', agent_id)) >= p.capacity then return 'refused at_capacity' end
   return win(agent_id, p)

@@ -3,6 +3,8 @@
 -- ARGV: order_id agent_id reason actor
 -- USES: emit
 -- Answers: ok | not_offered
+local again = replayed()
+if again then return again end
 local o = load(order_id)
 if not o or redis.call('HEXISTS', offers_key, agent_id) == 0 then return {'not_offered', emitted, ''} end
 if o.f.status ~= STATUS.open or has(o.f.declined, agent_id) then return {'ok', emitted, ''} end

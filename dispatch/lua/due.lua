@@ -5,7 +5,7 @@
 local due, hits = {}, redis.call('ZRANGEBYSCORE', deadlines_key, '-inf', now, 'WITHSCORES', 'LIMIT', 0, tonumber(most))
 for i = 1, #hits, 2 do
   local f = redis.call('HMGET', key('order', hits[i]), 'status', 'kind', 'round', 'plan', 'due_at')
-  if f[1] then due[#due + 1] = {hits[i], f[5], f[1], f[2], tonumber(f[3]), f[4]}
+  if f[1] and f[5] ~= '' then due[#due + 1] = {hits[i], f[5], f[1], f[2], tonumber(f[3]), f[4]}
   else redis.call('ZREM', deadlines_key, hits[i]) end
 end
 local after = redis.call('ZRANGEBYSCORE', deadlines_key, '(' .. int(now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)

@@ -5,17 +5,13 @@
 -- ARGV: agent_id session_id card meta status lat lon most_sessions stale_ms most
 -- USES: emit sessions match snapshot
 -- Answers: ok and a snapshot
-local card = cmsgpack.unpack(card)
-local flat = {'status', status}
-for name, value in pairs(card) do
-  flat[#flat + 1] = name
-  flat[#flat + 1] = value
-end
-redis.call('HSET', agent_key, unpack(flat))
+redis.call('HSET', agent_key, 'status', status)
+keep_profile(agent_id, cmsgpack.unpack(card))
 begin_session(agent_id, session_id, meta, tonumber(most_sessions), tonumber(stale_ms))
 redis.call('ZADD', seen_key, now, agent_id)
 -- A shop stands at its home; a valet without a position now stands where he was last, at first at his home.
 local p = profile(agent_id)
+if p.suspended then signal('suspended', agent_id, {}) end -- since this session read his profile
 local home = redis.call('HMGET', agent_key, 'home_lat', 'home_lon')
 if p.role == 'shop' then lat, lon = home[1], home[2]
 elseif lat == '' then lat, lon = p.lat or home[1], p.lon or home[2] end

@@ -1,18 +1,13 @@
 -- An operator changed an agent's profile. Suspension ends his sessions and his offers, not his jobs.
--- KEYS: agent inbox
+-- KEYS: agent
 -- ARGV: agent_id card
 -- USES: emit match
 -- Answers: ok
 if redis.call('EXISTS', agent_key) == 0 then return {'ok', {}, ''} end
-local flat = {}
-for name, value in pairs(cmsgpack.unpack(card)) do
-  flat[#flat + 1] = name
-  flat[#flat + 1] = value
-end
-redis.call('HSET', agent_key, unpack(flat))
+keep_profile(agent_id, cmsgpack.unpack(card))
 local p = profile(agent_id)
 if p.suspended then
-  redis.call('DEL', inbox_key)
+  withdraw_offers(agent_id)
   signal('suspended', agent_id, {})
 elseif p.role == 'shop' then
   local home = redis.call('HMGET', agent_key, 'home_lat', 'home_lon')

@@ -13,7 +13,7 @@ if agent_id ~= '' and f.agent_id ~= agent_id and not has(f.released, agent_id) t
 if f.fence ~= fence or (agent_id ~= '' and f.agent_id ~= agent_id) then return {'stale_fence', emitted, ''} end
 local rank = {}
 for i, status in ipairs(cmsgpack.unpack(steps)) do rank[status] = i end
-if f.status == step then
+if f.status == step and not has(f.released, f.agent_id) then -- not one that the desk closed after a release
   emitted[1] = last_event(o)
   return {'ok', emitted, ''}
 end

@@ -1,5 +1,5 @@
--- A hub says of all its agents' sessions of a region: still here. Who had vanished meanwhile (a hub that hung) comes
--- back with his last position. Each is matched again. Sessions that are over are named, so that the hub ends them.
+-- A hub says of all its sessions of a slot: still here. Each agent is matched again. Sessions that are over (also
+-- those that vanished while the hub hung) are named, so that the hub ends them.
 -- KEYS: seen
 -- ARGV: sessions most
 -- USES: emit match

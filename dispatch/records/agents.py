@@ -4,11 +4,14 @@ Where an agent stands, whether he is reachable and what he holds is Redis' matte
 exactly one region.
 """
 
+from typing import Any
+
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from dispatch.records.database import Database
+from dispatch.records.rules import region_kept
 from dispatch.schema import AGENTS
 from geo.point import Point
 
@@ -25,6 +28,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     capacity: int
     home: Point | None
     suspended: bool
+    updated_at: int = 0
+    """ms; the later of two profiles. It only rises, whatever the clocks of those who put them say."""
 
 
 class Agents:
@@ -36,7 +41,8 @@ class Agents:
             row = (await connection.execute(select(AGENTS).where(AGENTS.c.id == agent_id))).one_or_none()
         return None if row is None else _agent(row)
 
-    async def put(self, agent: Agent, at: int) -> None:
+    async def put(self, agent: Agent, at: int) -> Agent | None:
+        """The profile as it stands now; None when its region is gone."""
         row = {
             "id": agent.id,
             "role": agent.role,
@@ -51,9 +57,13 @@ class Agents:
             "updated_at": at,
         }
         statement = insert(AGENTS).values(row)
-        changed = {name: statement.excluded[name] for name in row if name != "id"}
+        changed: dict[str, Any] = {name: statement.excluded[name] for name in row if name not in ("id", "updated_at")}
+        changed["updated_at"] = func.greatest(statement.excluded.updated_at, AGENTS.c.updated_at + 1)
+        upsert = statement.on_conflict_do_update(index_elements=["id"], set_=changed)
         async with self._database.transaction() as connection:
-            await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
+            if await connection.scalar(region_kept(agent.region)) is None:
+                return None
+            return _agent((await connection.execute(upsert.returning(AGENTS))).one())
 
     async def page(
         self, *, regions: frozenset[str] | None, role: str | None, limit: int, after: str | None
@@ -74,11 +84,6 @@ class Agents:
         async with self._database.transaction() as connection:
             return [_agent(row) for row in await connection.execute(query)]
 
-    async def any_in(self, region: str) -> bool:
-        async with self._database.transaction() as connection:
-            query = select(AGENTS.c.id).where(AGENTS.c.region == region).limit(1)
-            return await connection.scalar(query) is not None
-
 
 def _agent(row: object) -> Agent:
     get = row._mapping  # type: ignore[attr-defined]  # a SQLAlchemy Row
@@ -93,4 +98,5 @@ def _agent(row: object) -> Agent:
         capacity=get["capacity"],
         home=home,
         suspended=get["suspended"],
+        updated_at=get["updated_at"],
     )

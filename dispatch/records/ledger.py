@@ -6,7 +6,8 @@ applied is committed; (order, fence) belongs to one agent for ever.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dispatch import metrics
+from dispatch.clock import now_ms
 from dispatch.errors import DispatchError, InvariantBroken, Unavailable
 from dispatch.events import Event
 from dispatch.order import HELD
@@ -25,6 +27,9 @@ from dispatch.state import State
 Holders = Mapping[tuple[str, int], str]
 """(order, fence) → the agent to whom PostgreSQL says it was assigned."""
 
+_Asked = tuple[list[Event], "asyncio.Future[Holders]"]
+_Write = Callable[[AsyncConnection, Sequence[Event]], Awaitable[Holders]]
+
 log = structlog.get_logger()
 MOST_IN_A_TURN = 1000
 
@@ -32,7 +37,7 @@ MOST_IN_A_TURN = 1000
 class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: list[tuple[list[Event], asyncio.Future[Holders]]] = []
+        self._waiting: list[_Asked] = []
         self._writer: asyncio.Task[None] | None = None
 
     async def apply(self, events: Sequence[Event]) -> Holders:
@@ -51,18 +56,33 @@ class Ledger:
 
     async def project(self, region: str, events: Sequence[Event], entry: str, n: int) -> None:
         """Apply a batch of a region's log and move the projector's cursor, in one transaction."""
-        orders = [event for event in events if event.order_id]
-        async with self._database.transaction() as connection:
-            if orders:
-                await _apply(connection, orders)
-            await connection.execute(_MOVE_CURSOR, {"region": region, "entry": entry, "n": n})
+        try:
+            async with self._database.transaction() as connection:
+                await _apply(connection, events)
+                await connection.execute(_MOVE_CURSOR, {"region": region, "entry": entry, "n": n})
+        except InvariantBroken:
+            await self._one_by_one(events, _apply)
+            async with self._database.transaction() as connection:
+                await _share_epochs(connection, events)
+                await connection.execute(_MOVE_CURSOR, {"region": region, "entry": entry, "n": n})
 
     async def survive(self, events: Sequence[Event]) -> None:
         """What a surviving log still has, before its region is put right: the epoch is not asked."""
-        orders = [event for event in events if event.order_id]
-        if orders:
+        try:
             async with self._database.transaction() as connection:
-                await _write(connection, orders)
+                await _write(connection, events)
+        except InvariantBroken:
+            await self._one_by_one(events, _write)
+
+    async def _one_by_one(self, events: Sequence[Event], write: _Write) -> None:
+        """A batch was refused: bury the event that is to blame, and go on."""
+        for event in events:
+            try:
+                async with self._database.transaction() as connection:
+                    await write(connection, [event])
+            except InvariantBroken as exc:
+                log.error("event_refused", order=event.order_id, version=event.version, error=exc.message)
+                await self.bury(event, exc.message)
 
     async def bury(self, event: Event, error: str) -> None:
         """A dead-letter row for an event that PostgreSQL refused."""
@@ -74,8 +94,8 @@ class Ledger:
             "version": event.version,
             "type": event.type.value,
             "error": error,
-            "body": msgspec.msgpack.encode(event.body),
-            "at": event.at,
+            "body": event.packed,
+            "at": now_ms(),
         }
         async with self._database.transaction() as connection:
             await connection.execute(_BURY, row)
@@ -90,14 +110,17 @@ class Ledger:
             await asyncio.wait([self._writer])
 
     async def _write_all(self) -> None:
+        turn: list[_Asked] = []
         try:
             while self._waiting:
                 turn, self._waiting = self._waiting[:MOST_IN_A_TURN], self._waiting[MOST_IN_A_TURN:]
                 await self._write_turn(turn)
         finally:
             self._writer = None
+            left, self._waiting = [*turn, *self._waiting], []
+            _tell(left, Unavailable("the server is stopping"))
 
-    async def _write_turn(self, turn: list[tuple[list[Event], asyncio.Future[Holders]]]) -> None:
+    async def _write_turn(self, turn: list[_Asked]) -> None:
         events = [event for asked, _ in turn for event in asked]
         metrics.APPLY_BATCH.observe(len(events))
         try:
@@ -107,18 +130,19 @@ class Ledger:
             await self._write_alone(turn, exc)
         except DispatchError as exc:
             _tell(turn, exc)
-        except BaseException:
-            _tell(turn, Unavailable("the server is stopping"))
-            raise
+        except Exception as exc:  # a bug of ours: these askers hear of it, those who come next are served
+            log.error("turn_failed", exc_info=exc)
+            _tell(turn, InvariantBroken(f"events could not be written: {type(exc).__name__}"))
         else:
             for _, future in turn:
                 if not future.done():
                     future.set_result(holders)
 
-    async def _write_alone(self, turn: list[tuple[list[Event], asyncio.Future[Holders]]], exc: DispatchError) -> None:
+    async def _write_alone(self, turn: list[_Asked], exc: DispatchError) -> None:
         """One bad event must not refuse its neighbours: each asker by himself."""
         if len(turn) == 1:
-            log.error("events_refused", error=exc.message, orders=[event.order_id for event in turn[0][0]])
+            if isinstance(exc, InvariantBroken):
+                log.error("events_refused", error=exc.message, orders=[event.order_id for event in turn[0][0]])
             _tell(turn, exc)
             return
         for asker in turn:
@@ -132,39 +156,58 @@ class StaleEpoch(Unavailable):
         super().__init__(f"region {region} has been reconciled since")
 
 
-def _tell(turn: Iterable[tuple[list[Event], asyncio.Future[Holders]]], exc: DispatchError) -> None:
+def _tell(turn: Iterable[_Asked], exc: DispatchError) -> None:
     for _, future in turn:
         if not future.done():
             future.set_exception(exc)
 
 
 async def _apply(connection: AsyncConnection, events: Sequence[Event]) -> Holders:
+    await _share_epochs(connection, events)
+    return await _write(connection, events)
+
+
+async def _share_epochs(connection: AsyncConnection, events: Sequence[Event]) -> None:
+    """No reconciliation begins until the transaction ends. Raises StaleEpoch when one has."""
     regions = sorted({event.region for event in events})
     rows = await connection.execute(_SHARE_EPOCHS, {"regions": regions})
     epochs: dict[str, int] = {row.region: row.epoch for row in rows}
-    for event in events:
-        if event.epoch < epochs.get(event.region, 0):
-            raise StaleEpoch(event.region)
-    return await _write(connection, events)
+    with _readable():
+        stale = [event.region for event in events if event.epoch < epochs.get(event.region, 0)]
+    if stale:
+        raise StaleEpoch(stale[0])
 
 
 async def _write(connection: AsyncConnection, events: Sequence[Event]) -> Holders:
     """Locks follow the order ids, so that two batches never wait for each other in a ring."""
+    events = [event for event in events if event.order_id]  # agents' events have no place in SQL
+    if not events:
+        return {}
     newest: dict[str, Event] = {}
     for event in events:
         known = newest.get(event.order_id)
         if known is None or known.version < event.version:
             newest[event.order_id] = event
     ids = sorted(newest)
-    await connection.execute(_UPSERT_ORDERS, _order_columns([newest[order_id] for order_id in ids]))
-    await connection.execute(_INSERT_EVENTS, _event_columns(events))
-    assignments = _assignment_columns(events)
+    with _readable():
+        rows = _order_columns([newest[order_id] for order_id in ids])
+        happenings, assignments = _event_columns(events), _assignment_columns(events)
+    await connection.execute(_UPSERT_ORDERS, rows)
+    await connection.execute(_INSERT_EVENTS, happenings)
     if assignments["order_ids"]:
         await connection.execute(_INSERT_ASSIGNMENTS, assignments)
-    held = [status.value for status in HELD]
-    await connection.execute(_END_ASSIGNMENTS, {"ids": ids, "held": held})
-    rows = await connection.execute(_READ_HOLDERS, {"ids": ids})
-    return {(row.order_id, row.fence): row.agent_id for row in rows}
+    await connection.execute(_END_ASSIGNMENTS, {"ids": ids, "held": [status.value for status in HELD]})
+    holders = await connection.execute(_READ_HOLDERS, {"ids": ids})
+    return {(row.order_id, row.fence): row.agent_id for row in holders}
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """An event that no script of ours wrote is refused like one that PostgreSQL refuses."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, msgspec.MsgspecError) as exc:
+        raise InvariantBroken(f"an event can not be read: {type(exc).__name__}") from exc
 
 
 def _order_columns(newest: list[Event]) -> dict[str, list[Any]]:
@@ -241,7 +284,8 @@ ON CONFLICT DO NOTHING
 _INSERT_ASSIGNMENTS = text("""
 INSERT INTO assignments (order_id, fence, agent_id, by, dispatcher_id, at)
 SELECT * FROM unnest(CAST(:order_ids AS text[]), CAST(:fences AS bigint[]), CAST(:agents AS text[]),
-    CAST(:bys AS text[]), CAST(:dispatchers AS text[]), CAST(:ats AS bigint[])) AS t(order_id, fence, agent_id, by, dispatcher_id, at)
+    CAST(:bys AS text[]), CAST(:dispatchers AS text[]), CAST(:ats AS bigint[]))
+  AS t(order_id, fence, agent_id, by, dispatcher_id, at)
 ORDER BY order_id, fence
 ON CONFLICT DO NOTHING
 """)

@@ -3,7 +3,7 @@
 Knows not how they are used. Invariant: an epoch only rises.
 """
 
-from sqlalchemy import select, text
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from dispatch.records.database import Database
@@ -29,16 +29,21 @@ class Marks:
         async with self._database.transaction() as connection:
             return int(await connection.scalar(raised.returning(EPOCHS.c.epoch)) or 0)
 
-    async def settle(self, region: str, epoch: int, run_id: str, entry: str, n: int) -> None:
-        """The region is reconciled: the epoch holds on this run, the projector goes on after `entry`."""
+    async def settle(self, region: str, epoch: int, run_id: str, entry: str, n: int) -> bool:
+        """The region is reconciled: the epoch holds on this run, the projector goes on after `entry`.
+
+        False, and nothing changed, when another has raised the epoch meanwhile.
+        """
         async with self._database.transaction() as connection:
-            await connection.execute(
-                text("UPDATE epochs SET run_id = :run_id WHERE region = :region AND epoch = :epoch"),
-                {"region": region, "epoch": epoch, "run_id": run_id},
+            settled = await connection.execute(
+                update(EPOCHS).where(EPOCHS.c.region == region, EPOCHS.c.epoch == epoch).values(run_id=run_id)
             )
+            if not settled.rowcount:
+                return False
             cursor = insert(CURSORS).values(region=region, entry=entry, n=n)
             changed = {"entry": cursor.excluded.entry, "n": cursor.excluded.n}
             await connection.execute(cursor.on_conflict_do_update(index_elements=["region"], set_=changed))
+            return True
 
     async def cursor(self, region: str) -> tuple[str, int]:
         """The projector's place: (entry id, n)."""

@@ -5,14 +5,15 @@ while somebody pages is neither skipped nor repeated.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Select, and_, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Select, Text, and_, any_, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from dispatch.order import HELD, TERMINAL, Order, Status
 from dispatch.records.database import Database
+from dispatch.records.rules import region_kept
 from dispatch.schema import ORDER_EVENTS, ORDERS
 from dispatch.state import State, order_of
 
@@ -41,12 +42,20 @@ class Happening(msgspec.Struct, frozen=True):
     data: dict[str, Any]
 
 
+class Row(NamedTuple):
+    """An order as it stands: `version` 0 means that no script has seen it yet."""
+
+    region: str
+    version: int
+    state: State
+
+
 class Orders:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, order_id: str, region: str, state: State) -> None:
-        """The row at version 0; a second time nothing."""
+    async def create(self, order_id: str, region: str, state: State) -> Row | None:
+        """The row at version 0; a second time the row that stands. None when the region is gone."""
         row = {
             "id": order_id,
             "region": region,
@@ -62,7 +71,13 @@ class Orders:
             "state": state,
         }
         async with self._database.transaction() as connection:
-            await connection.execute(insert(ORDERS).values(row).on_conflict_do_nothing())
+            if await connection.scalar(region_kept(region)) is None:
+                return None
+            fresh = await connection.execute(insert(ORDERS).values(row).on_conflict_do_nothing())
+            if fresh.rowcount:
+                return Row(region, 0, state)
+            query = select(ORDERS.c.region, ORDERS.c.version, ORDERS.c.state).where(ORDERS.c.id == order_id)
+            return Row(*(await connection.execute(query)).one())
 
     async def find(self, order_id: str) -> Order | None:
         found = await self._read(select(ORDERS).where(ORDERS.c.id == order_id))
@@ -110,16 +125,18 @@ class Orders:
         async with self._database.transaction() as connection:
             return {row.id: row.version for row in await connection.execute(query)}
 
+    async def holders(self, region: str) -> dict[str, str]:
+        """Id → holder of every held order of the region."""
+        query = select(ORDERS.c.id, ORDERS.c.agent_id).where(ORDERS.c.region == region, ORDERS.c.status.in_(HELD))
+        async with self._database.transaction() as connection:
+            return {order_id: agent_id for order_id, agent_id in await connection.execute(query)}
+
     async def states(self, ids: Sequence[str]) -> dict[str, tuple[int, State]]:
         """Id → (version, state) of those that exist."""
-        query = select(ORDERS.c.id, ORDERS.c.version, ORDERS.c.state).where(ORDERS.c.id.in_(ids))
+        these = any_(literal(list(ids), ARRAY(Text)))  # one parameter, however many ids
+        query = select(ORDERS.c.id, ORDERS.c.version, ORDERS.c.state).where(ORDERS.c.id == these)
         async with self._database.transaction() as connection:
             return {row.id: (row.version, row.state) for row in await connection.execute(query)}
-
-    async def has_unfinished(self, region: str) -> bool:
-        query = select(ORDERS.c.id).where(ORDERS.c.region == region, ORDERS.c.status.not_in(TERMINAL)).limit(1)
-        async with self._database.transaction() as connection:
-            return await connection.scalar(query) is not None
 
     async def counts(self, since: int) -> dict[tuple[str, str], int]:
         """(region, status) → orders that are unfinished, or ended since then."""
@@ -163,6 +180,8 @@ def _conditions(wanted: Filter) -> list[Any]:
     if wanted.own_agent is not None:
         found.append(columns.agent_id == wanted.own_agent)
         found.append(columns.status.in_((*HELD, Status.COMPLETED)))
+        # Not those that the desk completed after he had given them back (`Order.finisher`).
+        found.append(func.strpos(columns.state["released"].astext, f",{wanted.own_agent},") == 0)
     if wanted.created_after is not None:
         found.append(columns.created_at > wanted.created_after)
     if wanted.created_before is not None:

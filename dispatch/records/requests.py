@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dispatch.records.database import Database
 from dispatch.schema import REQUESTS
@@ -37,31 +38,22 @@ class Requests:
         """Begin this request, or learn what became of the earlier one with its key."""
         ours = _ours(sub, route, key)
         fresh = dict(ours, digest=digest, order_id=order_id, taken_until=now + IN_FLIGHT_MS, created_at=now)
-        dead = or_(
-            REQUESTS.c.created_at < now - REMEMBERED_MS,
-            and_(REQUESTS.c.status.is_(None), REQUESTS.c.taken_until < now, REQUESTS.c.digest == digest),
-        )
-        async with self._database.transaction() as connection:
-            begun = await connection.execute(insert(REQUESTS).values(fresh).on_conflict_do_nothing())
-            if begun.rowcount:
-                return Kept(True, digest, order_id, None, None)
-            row = (await connection.execute(select(REQUESTS).where(_is(ours)).with_for_update())).one()
-            taken = await connection.execute(
-                update(REQUESTS).where(_is(ours), dead).values(taken_until=now + IN_FLIGHT_MS)
-            )
-            if not taken.rowcount:
-                return Kept(False, row.digest, row.order_id, row.status, row.answer)
-            if row.created_at < now - REMEMBERED_MS:
-                await connection.execute(
-                    update(REQUESTS).where(_is(ours)).values(fresh | {"status": None, "answer": None})
-                )
-                return Kept(True, digest, order_id, None, None)
-            return Kept(True, row.digest, row.order_id, None, None)
+        while True:
+            async with self._database.transaction() as connection:
+                begun = await connection.execute(insert(REQUESTS).values(fresh).on_conflict_do_nothing())
+                if begun.rowcount:
+                    return Kept(True, digest, order_id, None, None)
+                row = (await connection.execute(select(REQUESTS).where(_is(ours)).with_for_update())).one_or_none()
+                if row is not None:  # else it was forgotten in this very moment
+                    return await _take_over(connection, row, fresh, now)
 
     async def answer(self, sub: str, route: str, key: str, status: int, answer: bytes) -> None:
+        """The first answer stays: one that was taken for dead may still come."""
         async with self._database.transaction() as connection:
             await connection.execute(
-                update(REQUESTS).where(_is(_ours(sub, route, key))).values(status=status, answer=answer)
+                update(REQUESTS)
+                .where(_is(_ours(sub, route, key)), REQUESTS.c.status.is_(None))
+                .values(status=status, answer=answer)
             )
 
     async def drop(self, sub: str, route: str, key: str) -> None:
@@ -74,6 +66,18 @@ class Requests:
     async def forget(self, before: int) -> None:
         async with self._database.transaction() as connection:
             await connection.execute(delete(REQUESTS).where(REQUESTS.c.created_at < before))
+
+
+async def _take_over(connection: AsyncConnection, row: Any, fresh: dict[str, Any], now: int) -> Kept:
+    """From an earlier request that died, or is older than we remember."""
+    this = update(REQUESTS).where(_is(_ours(row.sub, row.route, row.key)))
+    if row.created_at < now - REMEMBERED_MS:
+        await connection.execute(this.values(fresh | {"status": None, "answer": None}))
+        return Kept(True, fresh["digest"], fresh["order_id"], None, None)
+    if row.status is None and row.taken_until < now and row.digest == fresh["digest"]:
+        await connection.execute(this.values(taken_until=fresh["taken_until"]))
+        return Kept(True, row.digest, row.order_id, None, None)
+    return Kept(False, row.digest, row.order_id, row.status, row.answer)
 
 
 def _ours(sub: str, route: str, key: str) -> dict[str, Any]:

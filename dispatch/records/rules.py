@@ -6,14 +6,20 @@ process that listens has read nothing older than the last change it heard of.
 
 from typing import Any
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import Select, and_, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from dispatch.order import TERMINAL
 from dispatch.records.database import Database
-from dispatch.schema import POLICIES, REGIONS
+from dispatch.schema import AGENTS, ORDERS, POLICIES, REGIONS
 
 CHANNEL = "rules"
 _NOTIFY = text(f"NOTIFY {CHANNEL}")
+
+
+def region_kept(region: str) -> Select[str]:
+    """Finds the region, and keeps it from being deleted until the transaction ends."""
+    return select(REGIONS.c.id).where(REGIONS.c.id == region).with_for_update(read=True, key_share=True)
 
 
 class Rules:
@@ -43,12 +49,21 @@ class Rules:
             await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
             await connection.execute(_NOTIFY)
 
-    async def delete_region(self, region: str) -> bool:
-        """Whether it existed."""
+    async def delete_region(self, region: str) -> str:
+        """`ok`, `missing`, or what keeps it: `agents`, `orders`. None of them can come in meanwhile."""
         async with self._database.transaction() as connection:
-            gone = await connection.execute(delete(REGIONS).where(REGIONS.c.id == region))
+            this = REGIONS.c.id == region
+            if await connection.scalar(select(REGIONS.c.id).where(this).with_for_update()) is None:
+                return "missing"
+            for what, table, of_region in (
+                ("agents", AGENTS, AGENTS.c.region == region),
+                ("orders", ORDERS, and_(ORDERS.c.region == region, ORDERS.c.status.not_in(TERMINAL))),
+            ):
+                if await connection.scalar(select(table.c.id).where(of_region).limit(1)) is not None:
+                    return what
+            await connection.execute(delete(REGIONS).where(this))
             await connection.execute(_NOTIFY)
-            return bool(gone.rowcount)
+            return "ok"
 
     async def seed(self, policies: dict[str, dict[str, Any]], regions: dict[str, dict[str, Any]], at: int) -> None:
         """The defaults of a fresh database: written only while there is no policy at all."""
