@@ -9,6 +9,7 @@ from dispatch.records.agents import Agents
 from dispatch.records.database import Database
 from dispatch.records.ledger import Ledger
 from dispatch.records.marks import Marks
+from dispatch.records.notices import Notices
 from dispatch.records.orders import Orders
 from dispatch.records.requests import Requests
 from dispatch.records.rules import Rules
@@ -27,6 +28,7 @@ class Records:
         self.rules = Rules(database)
         self.requests = Requests(database)
         self.marks = Marks(database)
+        self.notices = Notices(database)
 
     async def close(self) -> None:
         await self.ledger.close()

@@ -37,7 +37,7 @@ class Agents:
         self._database = database
 
     async def find(self, agent_id: str) -> Agent | None:
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             row = (await connection.execute(select(AGENTS).where(AGENTS.c.id == agent_id))).one_or_none()
         return None if row is None else _agent(row)
 
@@ -76,12 +76,12 @@ class Agents:
             query = query.where(AGENTS.c.role == role)
         if after is not None:
             query = query.where(AGENTS.c.id > after)
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             return [_agent(row) for row in await connection.execute(query)]
 
     async def of_region(self, region: str) -> list[Agent]:
         query = select(AGENTS).where(AGENTS.c.region == region).order_by(AGENTS.c.id)
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             return [_agent(row) for row in await connection.execute(query)]
 
 

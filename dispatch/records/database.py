@@ -20,6 +20,9 @@ from dispatch.errors import InvariantBroken, Unavailable
 
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
+RECYCLE_SECONDS = 300
+"""A connection this old is made anew when it is taken: what lies between may drop idle ones. A ping before each use
+would cost every statement a round trip."""
 MIGRATION_LOCK = 0x76616C65  # any number that only we use: "vale"
 
 
@@ -33,14 +36,24 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=CONNECT_SECONDS,
-            pool_pre_ping=True,
+            pool_recycle=RECYCLE_SECONDS,
             connect_args={"timeout": CONNECT_SECONDS, "command_timeout": STATEMENT_SECONDS},
         )
+        self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Commits at the end of the block. Raises Unavailable, InvariantBroken."""
         async with _translated(), self._engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        """For one statement, which is a transaction by itself: no BEGIN and no COMMIT travel beside it.
+
+        Raises Unavailable, InvariantBroken.
+        """
+        async with _translated(), self._single.connect() as connection:
             yield connection
 
     async def migrate(self) -> None:
@@ -51,7 +64,7 @@ class Database:
 
     async def ping(self) -> None:
         """Raises Unavailable."""
-        async with self.transaction() as connection:
+        async with self.statement() as connection:
             await connection.execute(text("SELECT 1"))
 
     async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":

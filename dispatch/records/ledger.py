@@ -8,6 +8,7 @@ applied is committed; (order, fence) belongs to one agent for ever.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -32,6 +33,7 @@ _Write = Callable[[AsyncConnection, Sequence[Event]], Awaitable[Holders]]
 
 log = structlog.get_logger()
 MOST_IN_A_TURN = 1000
+MOST_REMEMBERED = 4096
 
 
 class Ledger:
@@ -39,6 +41,7 @@ class Ledger:
         self._database = database
         self._waiting: list[_Asked] = []
         self._writer: asyncio.Task[None] | None = None
+        self._applied = _Applied()
 
     async def apply(self, events: Sequence[Event]) -> Holders:
         """Returns once the events stand in PostgreSQL, with the holders of their orders.
@@ -46,8 +49,8 @@ class Ledger:
         Raises Unavailable (also for an event of an older epoch) and InvariantBroken (PostgreSQL refused it).
         """
         orders = [event for event in events if event.order_id]
-        if not orders:
-            return {}
+        if (known := self._applied.holders(orders)) is not None:
+            return known
         future: asyncio.Future[Holders] = asyncio.get_running_loop().create_future()
         self._waiting.append((orders, future))
         if self._writer is None:
@@ -58,12 +61,13 @@ class Ledger:
         """Apply a batch of a region's log and move the projector's cursor, in one transaction."""
         try:
             async with self._database.transaction() as connection:
-                await _apply(connection, events)
+                await _share_epochs(connection, events)
+                await _write(connection, [event for event in events if self._applied.holders([event]) is None])
                 await connection.execute(_MOVE_CURSOR, {"region": region, "entry": entry, "n": n})
         except InvariantBroken:
-            await self._one_by_one(events, _apply)
+            good = await self._one_by_one(events, _apply)
             async with self._database.transaction() as connection:
-                await _share_epochs(connection, events)
+                await _share_epochs(connection, good)
                 await connection.execute(_MOVE_CURSOR, {"region": region, "entry": entry, "n": n})
 
     async def survive(self, events: Sequence[Event]) -> None:
@@ -74,8 +78,9 @@ class Ledger:
         except InvariantBroken:
             await self._one_by_one(events, _write)
 
-    async def _one_by_one(self, events: Sequence[Event], write: _Write) -> None:
-        """A batch was refused: bury the event that is to blame, and go on."""
+    async def _one_by_one(self, events: Sequence[Event], write: _Write) -> list[Event]:
+        """A batch was refused: bury the event that is to blame, and go on. Returns those that were written."""
+        good: list[Event] = []
         for event in events:
             try:
                 async with self._database.transaction() as connection:
@@ -83,6 +88,13 @@ class Ledger:
             except InvariantBroken as exc:
                 log.error("event_refused", order=event.order_id, version=event.version, error=exc.message)
                 await self.bury(event, exc.message)
+            else:
+                good.append(event)
+        return good
+
+    def forget(self) -> None:
+        """The projector begins anew at its cursor: PostgreSQL may have lost what it had committed (a failover)."""
+        self._applied = _Applied()
 
     async def bury(self, event: Event, error: str) -> None:
         """A dead-letter row for an event that PostgreSQL refused."""
@@ -97,12 +109,12 @@ class Ledger:
             "body": event.packed,
             "at": now_ms(),
         }
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             await connection.execute(_BURY, row)
 
     async def double_holders(self) -> int:
         """How many orders have two assignments that have not ended: must be 0."""
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             return int(await connection.scalar(_DOUBLE) or 0)
 
     async def close(self) -> None:
@@ -134,6 +146,7 @@ class Ledger:
             log.error("turn_failed", exc_info=exc)
             _tell(turn, InvariantBroken(f"events could not be written: {type(exc).__name__}"))
         else:
+            self._applied.add(events, holders)
             for _, future in turn:
                 if not future.done():
                     future.set_result(holders)
@@ -147,6 +160,33 @@ class Ledger:
             return
         for asker in turn:
             await self._write_turn([asker])
+
+
+class _Applied:
+    """What this process has committed lately: a winner's event comes here by the claim, by the hub's tail and by
+    the projector, and is written once. What was committed stays so, whatever becomes of Redis."""
+
+    def __init__(self) -> None:
+        self._holders: dict[tuple[str, int, int], dict[tuple[str, int], str]] = {}
+
+    def add(self, events: Iterable[Event], holders: Holders) -> None:
+        of_order: dict[str, dict[tuple[str, int], str]] = {}
+        for (order_id, fence), agent_id in holders.items():
+            of_order.setdefault(order_id, {})[order_id, fence] = agent_id
+        for event in events:
+            self._holders[event.order_id, event.version, event.n] = of_order.get(event.order_id, {})
+        for place in list(islice(self._holders, max(0, len(self._holders) - MOST_REMEMBERED))):
+            del self._holders[place]
+
+    def holders(self, events: Iterable[Event]) -> Holders | None:
+        """As they were read when the events were written; None unless all were written here."""
+        found: dict[tuple[str, int], str] = {}
+        for event in events:
+            known = self._holders.get((event.order_id, event.version, event.n))
+            if known is None:
+                return None
+            found |= known
+        return found
 
 
 class StaleEpoch(Unavailable):

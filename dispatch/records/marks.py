@@ -16,7 +16,7 @@ class Marks:
 
     async def epoch(self, region: str) -> tuple[str, int] | None:
         """(run id, epoch), or None for a region that was never reconciled."""
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             row = (await connection.execute(select(EPOCHS).where(EPOCHS.c.region == region))).one_or_none()
         return None if row is None else (row.run_id, row.epoch)
 
@@ -26,7 +26,7 @@ class Marks:
         raised = statement.on_conflict_do_update(
             index_elements=["region"], set_={"epoch": EPOCHS.c.epoch + 1, "run_id": ""}
         )
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             return int(await connection.scalar(raised.returning(EPOCHS.c.epoch)) or 0)
 
     async def settle(self, region: str, epoch: int, run_id: str, entry: str, n: int) -> bool:
@@ -47,6 +47,6 @@ class Marks:
 
     async def cursor(self, region: str) -> tuple[str, int]:
         """The projector's place: (entry id, n)."""
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             row = (await connection.execute(select(CURSORS).where(CURSORS.c.region == region))).one_or_none()
         return ("0-0", 0) if row is None else (row.entry, row.n)

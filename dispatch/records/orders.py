@@ -113,7 +113,7 @@ class Orders:
         query = select(ORDERS).where(
             ORDERS.c.version == 0, ORDERS.c.region == region, ORDERS.c.created_at < created_before
         )
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             rows = await connection.execute(query.order_by(ORDERS.c.id).limit(limit))
             return [(order_of(row.id, row.region, row.state), row.state) for row in rows]
 
@@ -122,46 +122,46 @@ class Orders:
         query = select(ORDERS.c.id, ORDERS.c.version).where(
             ORDERS.c.region == region, ORDERS.c.status.not_in(TERMINAL), ORDERS.c.version > 0
         )
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             return {row.id: row.version for row in await connection.execute(query)}
 
     async def holders(self, region: str) -> dict[str, str]:
         """Id → holder of every held order of the region."""
         query = select(ORDERS.c.id, ORDERS.c.agent_id).where(ORDERS.c.region == region, ORDERS.c.status.in_(HELD))
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             return {order_id: agent_id for order_id, agent_id in await connection.execute(query)}
 
     async def states(self, ids: Sequence[str]) -> dict[str, tuple[int, State]]:
         """Id → (version, state) of those that exist."""
         these = any_(literal(list(ids), ARRAY(Text)))  # one parameter, however many ids
         query = select(ORDERS.c.id, ORDERS.c.version, ORDERS.c.state).where(ORDERS.c.id == these)
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             return {row.id: (row.version, row.state) for row in await connection.execute(query)}
 
     async def counts(self, since: int) -> dict[tuple[str, str], int]:
         """(region, status) → orders that are unfinished, or ended since then."""
         wanted = or_(ORDERS.c.status.not_in(TERMINAL), ORDERS.c.updated_at >= since)
         query = select(ORDERS.c.region, ORDERS.c.status, func.count()).where(wanted)
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             rows = await connection.execute(query.group_by(ORDERS.c.region, ORDERS.c.status))
             return {(region, status): count for region, status, count in rows}
 
     async def desk_lengths(self) -> dict[str, int]:
         """Region → orders at its desk."""
         query = select(ORDERS.c.region, func.count()).where(ORDERS.c.desk_at.is_not(None)).group_by(ORDERS.c.region)
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             return {region: count for region, count in await connection.execute(query)}
 
     async def timeline(self, order_id: str, after: int, limit: int) -> list[Happening]:
         """Events by version, those above `after`."""
         events = ORDER_EVENTS
         query = select(events).where(events.c.order_id == order_id, events.c.version > after)
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             rows = await connection.execute(query.order_by(events.c.version).limit(limit))
             return [Happening(row.version, row.type, row.at, row.actor, row.data) for row in rows]
 
     async def _read(self, query: Select[Any]) -> list[Order]:
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             return [order_of(row.id, row.region, row.state) for row in await connection.execute(query)]
 
 

@@ -49,7 +49,7 @@ class Requests:
 
     async def answer(self, sub: str, route: str, key: str, status: int, answer: bytes) -> None:
         """The first answer stays: one that was taken for dead may still come."""
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             await connection.execute(
                 update(REQUESTS)
                 .where(_is(_ours(sub, route, key)), REQUESTS.c.status.is_(None))
@@ -58,13 +58,13 @@ class Requests:
 
     async def drop(self, sub: str, route: str, key: str) -> None:
         """A failure of ours is not remembered; the order id stays, so that the repeat is the same request."""
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             await connection.execute(
                 update(REQUESTS).where(_is(_ours(sub, route, key)), REQUESTS.c.status.is_(None)).values(taken_until=0)
             )
 
     async def forget(self, before: int) -> None:
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             await connection.execute(delete(REQUESTS).where(REQUESTS.c.created_at < before))
 
 

@@ -27,12 +27,12 @@ class Rules:
         self._database = database
 
     async def policies(self) -> dict[str, dict[str, Any]]:
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             return {row.kind: row.body for row in await connection.execute(select(POLICIES))}
 
     async def regions(self) -> dict[str, dict[str, Any]]:
         """Id → GeoJSON Feature."""
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             return {row.id: row.feature for row in await connection.execute(select(REGIONS))}
 
     async def put_policy(self, kind: str, body: dict[str, Any], at: int) -> None:
