@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from admin_api.answers import AgentPage, AgentView
 from admin_api.bodies import AgentBody
 from admin_api.endpoint import Ask, Operation
+from admin_api.examples import PROFILE
 from admin_api.fields import Id, Metres, Whole
 from admin_api.paging import Paging, Query, page
 from dispatch.access import require_region
@@ -172,13 +173,7 @@ OPERATIONS = (
         body=AgentBody,
         conflicts=True,
         answer=(AgentView,),
-        example={
-            "role": "valet",
-            "name": "Wang",
-            "phone": "+8613900000001",
-            "skills": ["towing", "chauffeur"],
-            "capacity": 1,
-        },
+        example=PROFILE,
     ),
     Operation(
         method="GET",

@@ -1,83 +1,20 @@
 """What the answers hold, for the documents that machines read (PROTOCOL §3 to §6).
 
-Pure: forms of what `dispatch.views` and the modules here produce. Invariant: a test converts every answer that
-the tests see into these, so that they tell neither less nor more than what is sent.
+Pure: forms of what the modules here produce; those of an order's views are `dispatch.view_forms`'. Invariant: a
+test converts every answer that the tests see into these, so that they tell neither less nor more than what is sent.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from admin_api.paging import Page
 from dispatch.claims import Outcome
-from dispatch.order import Card, Customer, Status, TakeUp
 from dispatch.policy import AgentRole, Policy
 from dispatch.roster import Candidate, Presence
+from dispatch.view_forms import HallOrderView, Millis, OrderView
 from geo.point import Point
-
-Millis = Annotated[int, Meta(description="Milliseconds since the Unix epoch, UTC")]
-
-
-class PlaceView(msgspec.Struct, forbid_unknown_fields=True):
-    lat: float
-    lon: float
-    address: str | None
-
-
-class AssignmentView(msgspec.Struct, forbid_unknown_fields=True):
-    agent_id: str
-    role: AgentRole
-    by: Literal["grab", "desk"]
-    dispatcher_id: str | None
-    fence: int
-    at: Millis
-
-
-class OrderView(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """The full view: for staff, the service, the order's customer and the agent that holds it."""
-
-    id: str
-    kind: str
-    region: str
-    status: Status
-    version: int
-    customer: Customer
-    place: PlaceView
-    destination: PlaceView | None
-    details: dict[str, Any]
-    price_fen: int | None
-    bonus_fen: int
-    voice_notes: list[dict[str, Any]]
-    round: int
-    offered: int
-    expires_at: Millis | None
-    scheduled_at: Millis | None
-    created_at: Millis
-    assignment: AssignmentView | None
-    agent: Card | None
-    stalled: bool
-    taken_up: TakeUp | None
-    reason: str | None
-
-
-class PublicOrderView(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """All that a candidate sees before it holds the order; positions are rounded to 3 decimals."""
-
-    id: str
-    kind: str
-    region: str
-    status: Status
-    version: int
-    area: Point
-    destination_area: Point | None
-    details: dict[str, Any]
-    price_fen: int | None
-    bonus_fen: int
-    voice_notes: list[dict[str, Any]]
-    round: int
-    created_at: Millis
-    expires_at: Millis | None
 
 
 class VerdictView(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -141,6 +78,7 @@ class RegionView(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 OrderPage = Page[OrderView]
+HallPage = Page[HallOrderView]
 EventPage = Page[EventView]
 CandidatePage = Page[Candidate]
 AgentPage = Page[AgentView]

@@ -15,9 +15,22 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from admin_api import agents, desk, health, jobs, order_commands, orders, policies, regions
+from admin_api import (
+    agents,
+    desk,
+    hall,
+    health,
+    jobs,
+    notices,
+    order_commands,
+    order_edits,
+    orders,
+    policies,
+    regions,
+    sessions,
+)
 from admin_api.endpoint import Operation, Resource
-from admin_api.health import Readiness
+from admin_api.health import Document, Readiness
 from admin_api.journal import Journal
 from admin_api.openapi import document
 from admin_api.problems import on_dispatch_error, on_http_error
@@ -26,22 +39,30 @@ from dispatch.errors import DispatchError
 
 OPERATIONS: Sequence[Operation] = (
     *orders.OPERATIONS,
+    *order_edits.OPERATIONS,
     *order_commands.OPERATIONS,
     *desk.OPERATIONS,
+    *hall.OPERATIONS,
     *jobs.OPERATIONS,
     *agents.OPERATIONS,
     *policies.OPERATIONS,
     *regions.OPERATIONS,
+    *sessions.OPERATIONS,
+    *notices.OPERATIONS,
 )
 
 
-def build_app(dispatch: Dispatch, *, console_dir: Path | None, readiness: Readiness) -> Starlette:
-    """`console_dir` holds the console's pages; None: there are none."""
+def build_app(
+    dispatch: Dispatch, *, console_dir: Path | None, readiness: Readiness, documents: Sequence[Document] = ()
+) -> Starlette:
+    """`console_dir` holds the console's pages; None: there are none. `documents` are served beside our own."""
     routes: list[BaseRoute] = [
         Route(path, Resource(dispatch, [each for each in OPERATIONS if each.path == path]))
         for path in dict.fromkeys(operation.path for operation in OPERATIONS)
     ]
-    routes += [*health.routes(readiness), health.document_route(document(OPERATIONS))]
+    routes += health.routes(readiness)
+    routes.append(health.document_route("/openapi.json", document(OPERATIONS, documents)))
+    routes += [health.document_route(each.path, each.make()) for each in documents]
     if console_dir is not None:
         routes += _console(console_dir)
     app = Starlette(

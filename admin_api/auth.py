@@ -12,7 +12,7 @@ MOST_TOKEN = 8192
 
 
 def identify(headers: Headers, verifier: Verifier) -> Identity:
-    """Raises Refused (unauthenticated)."""
+    """Raises Refused (unauthenticated); Unavailable while the token's key may yet come."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:

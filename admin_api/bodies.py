@@ -43,6 +43,18 @@ class OrderBody(Form, frozen=True, kw_only=True):
     region: Id | None = None
 
 
+class EditBody(Form, frozen=True, kw_only=True):
+    """What is absent stays as it is; what is given is replaced whole, but `customer.id` may be absent: the same."""
+
+    place: Place | UnsetType = UNSET
+    destination: Place | UnsetType | None = UNSET
+    details: Details | UnsetType = UNSET
+    customer: CustomerBody | UnsetType = UNSET
+    price_fen: Fen | UnsetType | None = UNSET
+    bonus_fen: Fen | UnsetType = UNSET
+    scheduled_at: Millis | UnsetType | None = UNSET
+
+
 class ProgressBody(Form, frozen=True, kw_only=True):
     fence: Fence
     step: Step

@@ -5,7 +5,7 @@ Knows no other list. Invariant: a dispatcher sees the desks of his token's regio
 
 from msgspec import UNSET, UnsetType
 
-from admin_api.answers import OrderPage, OrderView
+from admin_api.answers import OrderPage
 from admin_api.bodies import Nothing
 from admin_api.endpoint import Ask, Operation
 from admin_api.fields import Id, Whole
@@ -15,6 +15,8 @@ from dispatch.access import require_full, require_region
 from dispatch.errors import invalid
 from dispatch.identity import Role
 from dispatch.order import Order
+from dispatch.view_examples import ESCALATED, TAKEN_UP, full
+from dispatch.view_forms import OrderView
 from dispatch.views import View, full_view
 
 
@@ -56,6 +58,7 @@ OPERATIONS = (
         handler=listed,
         query=DeskQuery,
         answer=(OrderPage,),
+        answer_example={"items": [full(ESCALATED)], "next": None},
     ),
     Operation(
         method="POST",
@@ -65,5 +68,6 @@ OPERATIONS = (
         handler=take_up,
         body=Nothing,
         answer=(OrderView,),
+        answer_example=full(TAKEN_UP),
     ),
 )

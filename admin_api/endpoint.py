@@ -78,8 +78,9 @@ Handler = Callable[[Any], Awaitable[object]]
 class Operation:
     """One line of PROTOCOL §5, for the router and for the OpenAPI document alike.
 
-    `answer` names the forms an answer may have; none: 204 without content. `conflicts`: it may be refused with
-    409, as every command may.
+    `answer` names the forms an answer may have; none: 204 without content. `example` is one of the body,
+    `answer_example` of the answer where that of its form says too little. `conflicts`: it may be refused with 409,
+    as every command may.
     """
 
     method: str
@@ -93,6 +94,7 @@ class Operation:
     status: int = HTTPStatus.OK
     most_bytes: int = MOST_BYTES
     example: object = None
+    answer_example: object = None
     conflicts: bool = False
 
     @property

@@ -4,9 +4,9 @@ Owns no check: `readiness` is handed in by whoever knows the dependencies. Invar
 token, and none tells anything of an order or a person.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -26,6 +26,18 @@ Readiness = Callable[[], Awaitable[Mapping[str, str]]]
 _JSON = "application/json"
 
 
+class Document(NamedTuple):
+    """One more document that machines read, made by whoever knows what it tells."""
+
+    name: str
+    summary: str
+    make: Callable[[], Mapping[str, Any]]
+
+    @property
+    def path(self) -> str:
+        return f"/{self.name}.json"
+
+
 def build_health_app(readiness: Readiness) -> Starlette:
     """For processes that serve nothing else over HTTP."""
     return Starlette(
@@ -35,13 +47,13 @@ def build_health_app(readiness: Readiness) -> Starlette:
     )
 
 
-def document_route(document: Mapping[str, Any]) -> Route:
+def document_route(path: str, document: Mapping[str, Any]) -> Route:
     encoded = orjson.dumps(document)
 
-    async def openapi(request: Request) -> Response:
+    async def told(request: Request) -> Response:
         return Response(encoded, media_type=_JSON)
 
-    return Route("/openapi.json", openapi)
+    return Route(path, told)
 
 
 def routes(readiness: Readiness) -> list[Route]:
@@ -60,48 +72,44 @@ def routes(readiness: Readiness) -> list[Route]:
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
 
 
-_STATES = {"type": "object", "additionalProperties": {"type": "string"}}
+# --- the same in the words of OpenAPI ---------------------------------------------------------------
 
 
-def _told(description: str, media: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"description": description, "content": {media: {"schema": schema}}}
-
-
-PATHS: Mapping[str, Any] = {
-    "/healthz": {
-        "get": {
-            "operationId": "get_healthz",
-            "summary": "Liveness",
-            "tags": ["health"],
-            "responses": {"200": _told("The process answers", _JSON, _STATES)},
-        }
-    },
-    "/readyz": {
-        "get": {
-            "operationId": "get_readyz",
-            "summary": "Readiness, with each dependency's state",
-            "tags": ["health"],
-            "responses": {
-                "200": _told("Every dependency is ok", _JSON, _STATES),
-                "503": _told("At least one is not", _JSON, _STATES),
+def paths(documents: Sequence[Document]) -> dict[str, Any]:
+    return {
+        "/healthz": _got("healthz", "Liveness", {"200": _answer("The process answers", _STATES, {"status": "ok"})}),
+        "/readyz": _got(
+            "readyz",
+            "Readiness, with each dependency's state",
+            {
+                "200": _answer("Every dependency is ok", _STATES, _READY),
+                "503": _answer("At least one is not", _STATES, _READY | {"redis": "Redis can not be reached"}),
             },
-        }
-    },
-    "/metrics": {
-        "get": {
-            "operationId": "get_metrics",
-            "summary": "Metrics for Prometheus",
-            "tags": ["health"],
-            "responses": {"200": _told("The exposition format", "text/plain", {"type": "string"})},
-        }
-    },
-    "/openapi.json": {
-        "get": {
-            "operationId": "get_openapi",
-            "summary": "This document",
-            "tags": ["health"],
-            "responses": {"200": _told("OpenAPI 3.1", _JSON, {"type": "object"})},
-        }
-    },
+        ),
+        "/metrics": _got("metrics", "Metrics for Prometheus", {"200": _METRICS}),
+        "/openapi.json": _got("openapi", "This document", {"200": _answer("OpenAPI 3.1", _ANYTHING)}),
+        **{each.path: _got(each.name, each.summary, {"200": _answer("As it says", _ANYTHING)}) for each in documents},
+    }
+
+
+_STATES = {"type": "object", "additionalProperties": {"type": "string"}}
+_ANYTHING = {"type": "object"}
+_READY = {"redis": "ok", "postgres": "ok", "regions": "ok"}
+_METRICS = {
+    "description": "The exposition format",
+    "content": {"text/plain": {"schema": {"type": "string"}, "example": "# TYPE sessions gauge\nsessions 2.0\n"}},
 }
-"""The same in the words of OpenAPI."""
+
+
+def _got(name: str, summary: str, responses: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "get": {
+            "operationId": f"get_{name}", "summary": summary, "tags": ["health"], "security": [],
+            "responses": responses,
+        }
+    }  # fmt: skip
+
+
+def _answer(description: str, schema: Mapping[str, Any], example: object = None) -> dict[str, Any]:
+    content = {"schema": schema} if example is None else {"schema": schema, "example": example}
+    return {"description": description, "content": {_JSON: content}}

@@ -4,81 +4,65 @@ Pure. Owns how an operation is told; writes down no field by itself. Invariant: 
 not routed, and the other way round: both come from the same table.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from admin_api import health
+from admin_api import examples, health, problem_responses
 from admin_api.endpoint import Operation
 from admin_api.fields import Id
+from admin_api.health import Document
 from admin_api.idempotency import HEADER
-from admin_api.problems import MEDIA, Problem
+from admin_api.problems import Problem
+from dispatch.json_schemas import Schema, components, schema
 
-Schema = dict[str, Any]
-_REF = "#/components/schemas/{name}"
-_PROBLEMS = {
-    400: "`invalid`: the request can not be parsed",
-    401: "`unauthenticated`: no valid token",
-    403: "`forbidden`: not for this role or region",
-    404: "`not_found`: none such, or none that the asker may know of",
-    409: "`conflict` or `stale_fence`: not possible as things stand",
-    413: "`too_large`: the body is too large",
-    422: "`invalid`: a field has a fault",
-    500: "`internal`: a fault of the server",
-    503: "`unavailable`: a database is away; safe to repeat",
-}
+_ABOUT = """Orders, their dispatch to valets and shops, and the desk.
+
+Positions are WGS-84 unless `crs` says otherwise, for the request and its answer. No string may hold the character
+U+0000; integers fit 53 bits; bodies are at most 256 KiB (a region's 4 MiB) and 32 levels deep. A client ignores
+fields that it does not know; the server refuses them. The stream is described by `/asyncapi.json`."""
+_TOKEN = """A JWT with the claims `sub` (the id), `role`, `aud` = `valet-dispatch`, `exp`, `iat`, and optionally
+`regions` (absent: all). Which roles an operation is for stands in its `x-roles`."""
 
 
-def document(operations: Sequence[Operation]) -> Schema:
+def document(operations: Sequence[Operation], documents: Sequence[Document] = ()) -> Schema:
+    """`documents` are those that are served beside this one."""
     paths: dict[str, Schema] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _told(operation)
     return {
         "openapi": "3.1.0",
-        "info": {
-            "title": "Valet dispatch",
-            "version": "1",
-            "description": "Orders, their dispatch to valets and shops, and the desk.",
-        },
-        "paths": paths | dict(health.PATHS),
+        "info": {"title": "Valet dispatch", "version": "1", "description": _ABOUT},
+        "servers": [{"url": "/"}],
+        "paths": paths | health.paths(documents),
         "components": {
             "schemas": _components(operations),
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "responses": problem_responses.components(schema(Problem)),
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _TOKEN}
+            },
         },
     }
 
 
 def _components(operations: Sequence[Operation]) -> Schema:
-    """Requests are strict; an answer may grow, so a client has to accept what it does not know."""
-    asked = _named(operation.body for operation in operations if operation.body is not None)
-    told = _named([Problem, *(form for operation in operations for form in operation.answer)])
-    queries = _named(field.type for operation in operations for field in msgspec.structs.fields(operation.query))
-    for name, schema in told.items():
-        if name not in asked:
-            schema.pop("additionalProperties", None)
-    return told | queries | asked
-
-
-def _named(forms: Iterable[Any]) -> dict[str, Schema]:
-    return msgspec.json.schema_components(list(forms), ref_template=_REF)[1]
-
-
-def _schema(form: Any) -> Schema:
-    (schema,), _ = msgspec.json.schema_components([form], ref_template=_REF)
-    return schema
+    asked = [operation.body for operation in operations if operation.body is not None]
+    told = [Problem, *(form for operation in operations for form in operation.answer)]
+    queries = [field.type for operation in operations for field in msgspec.structs.fields(operation.query)]
+    return components([*queries, *asked], told)
 
 
 def _told(operation: Operation) -> Schema:
-    noun, *_ = operation.path.removeprefix("/v1/").split("/")
     told: Schema = {
         "operationId": _id(operation),
         "summary": operation.summary,
         "description": f"Roles: {', '.join(operation.roles)}.",
-        "tags": [noun],
+        "tags": [examples.noun(operation.path)],
         "security": [{"token": []}],
         "parameters": _parameters(operation),
         "responses": _responses(operation),
+        "x-roles": [role.value for role in operation.roles],
     }
     if operation.body is not None:
         told["requestBody"] = _request_body(operation)
@@ -90,38 +74,70 @@ def _id(operation: Operation) -> str:
     return "_".join([operation.method.lower(), *words])
 
 
+# --- requests -----------------------------------------------------------------------------------------
+
+
 def _parameters(operation: Operation) -> list[Schema]:
     names = [part.strip("{}") for part in operation.path.split("/") if part.startswith("{")]
-    found: list[Schema] = [{"name": name, "in": "path", "required": True, "schema": _schema(Id)} for name in names]
+    found = [_parameter(name, "path", schema(Id), examples.of_path(operation.path)) for name in names]
     for field in msgspec.structs.fields(operation.query):
-        schema = _schema(field.type)
+        form, name = schema(field.type), field.encode_name
         if field.default is not msgspec.NODEFAULT and field.default is not msgspec.UNSET:
-            schema["default"] = msgspec.to_builtins(field.default)
-        found.append({"name": field.encode_name, "in": "query", "required": False, "schema": schema})
+            form["default"] = msgspec.to_builtins(field.default)
+        found.append(_parameter(name, "query", form, examples.of_query(operation.path, name)))
     if operation.is_command:
-        schema = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[ -~]{1,128}$"}
-        found.append({"name": HEADER, "in": "header", "required": False, "schema": schema})
+        form = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[ -~]{1,128}$"}
+        told = "The same key with the same body takes effect once and is answered alike for 24 h"
+        found.append(_parameter(HEADER, "header", form, None) | {"description": told})
     return found
 
 
+def _parameter(name: str, place: str, form: Schema, example: object) -> Schema:
+    found: Schema = {"name": name, "in": place, "required": place == "path", "schema": form}
+    return found if example is None else found | {"example": example}
+
+
 def _request_body(operation: Operation) -> Schema:
-    content: Schema = {"schema": _schema(operation.body)}
-    if operation.example is not None:
-        content["example"] = operation.example
     required = any(field.required for field in msgspec.structs.fields(operation.body))
+    example = operation.example
+    if example is None and not required:
+        example = {}
+    content: Schema = {"schema": schema(operation.body)}
+    if example is not None:
+        content["example"] = example
     return {"required": required, "content": {"application/json": content}}
 
 
-def _responses(operation: Operation) -> Mapping[str, Schema]:
-    done: Schema = {"description": "Done"}
-    if operation.answer:
-        schemas = [_schema(form) for form in operation.answer]
-        schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
-        done["content"] = {"application/json": {"schema": schema}}
-    problem = {MEDIA: {"schema": _schema(Problem)}}
-    return {str(int(operation.status)): done} | {
-        str(status): {"description": _PROBLEMS[status], "content": problem} for status in sorted(_problems(operation))
+# --- responses ----------------------------------------------------------------------------------------
+
+
+def _responses(operation: Operation) -> Schema:
+    return {str(int(operation.status)): _done(operation)} | {
+        str(status): problem_responses.reference(status) for status in sorted(_problems(operation))
     }
+
+
+def _done(operation: Operation) -> Schema:
+    if not operation.answer:
+        return {"description": "Done"}
+    schemas = [schema(form) for form in operation.answer]
+    content: Schema = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}
+    shown = _answer_examples(operation)
+    if shown:
+        content["examples"] = {name: {"value": value} for name, value in shown.items()}
+    return {"description": "Done", "content": {"application/json": content}}
+
+
+def _answer_examples(operation: Operation) -> dict[str, object]:
+    if operation.answer_example is not None:
+        return {"answer": operation.answer_example}
+    told = {_title(form): examples.of_answer(form) for form in operation.answer}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _title(form: Any) -> str:
+    reference = schema(form).get("$ref", "answer")
+    return str(reference).rpartition("/")[2]
 
 
 def _problems(operation: Operation) -> set[int]:

@@ -6,7 +6,7 @@ to do with an order hears 404 to every command but a grab, whose verdict tells h
 
 import asyncio
 
-from admin_api.answers import OrderView, VerdictView
+from admin_api.answers import VerdictView
 from admin_api.bodies import (
     AssignBody,
     CancelBody,
@@ -25,6 +25,8 @@ from dispatch.claims import NOT_OFFERED, PENDING, UNAVAILABLE, Outcome, Verdict
 from dispatch.errors import Code, Refused
 from dispatch.identity import AGENTS, Role
 from dispatch.order import Order, Status
+from dispatch.view_examples import BY_DESK, CANCELLED, CLOSED, EN_ROUTE, OTHER_VALET, RELEASED, REOPENED, full
+from dispatch.view_forms import OrderView
 from dispatch.views import View, full_view
 from geo.crs import Crs
 
@@ -134,6 +136,7 @@ OPERATIONS = (
         body=ProgressBody,
         answer=(OrderView,),
         example={"fence": 1, "step": "en_route"},
+        answer_example=full(EN_ROUTE),
     ),
     Operation(
         method="POST",
@@ -144,6 +147,7 @@ OPERATIONS = (
         body=ReleaseBody,
         answer=(OrderView,),
         example={"fence": 1, "reason": "my own car broke down"},
+        answer_example=full(RELEASED),
     ),
     Operation(
         method="POST",
@@ -153,7 +157,8 @@ OPERATIONS = (
         handler=assign,
         body=AssignBody,
         answer=(OrderView,),
-        example={"agent_id": "v-001"},
+        example={"agent_id": OTHER_VALET},
+        answer_example=full(BY_DESK),
     ),
     Operation(
         method="POST",
@@ -164,6 +169,7 @@ OPERATIONS = (
         body=ReopenBody,
         answer=(OrderView,),
         example={"bonus_fen": 2000},
+        answer_example=full(REOPENED),
     ),
     Operation(
         method="POST",
@@ -174,6 +180,7 @@ OPERATIONS = (
         body=CloseBody,
         answer=(OrderView,),
         example={"outcome": "the customer found help himself"},
+        answer_example=full(CLOSED),
     ),
     Operation(
         method="POST",
@@ -184,5 +191,6 @@ OPERATIONS = (
         body=CancelBody,
         answer=(OrderView,),
         example={"reason": "it started again"},
+        answer_example=full(CANCELLED),
     ),
 )

@@ -7,7 +7,7 @@ who may not know of an order hears 404, as if there were none.
 import orjson
 from msgspec import UNSET, UnsetType
 
-from admin_api.answers import CandidatePage, EventPage, OrderPage, OrderView, PublicOrderView
+from admin_api.answers import CandidatePage, EventPage, OrderPage
 from admin_api.bodies import CustomerBody, OrderBody
 from admin_api.endpoint import Ask, Operation
 from admin_api.fields import Id, Millis, Whole
@@ -19,6 +19,8 @@ from dispatch.order import Customer, Order, Status
 from dispatch.records.orders import Filter, Happening
 from dispatch.roster import Candidate
 from dispatch.state import Draft
+from dispatch.view_examples import OPEN, full
+from dispatch.view_forms import OrderView, PublicOrderView
 from dispatch.views import View, full_view, public_view
 from geo.crs import Crs, from_wgs84
 from geo.point import Point
@@ -47,7 +49,7 @@ async def place(ask: Ask[Query, OrderBody]) -> View:
         customer=_customer(ask.who, body.customer),
         place=body.place.spot(ask.crs),
         destination=body.destination.spot(ask.crs) if body.destination else None,
-        details=_details(body),
+        details=fitting(body.details),
         price_fen=body.price_fen,
         bonus_fen=body.bonus_fen,
         scheduled_at=body.scheduled_at,
@@ -72,10 +74,11 @@ def _customer(who: Identity, given: CustomerBody | None) -> Customer:
     return Customer(given.id, given.name, given.phone)
 
 
-def _details(body: OrderBody) -> dict[str, object]:
-    if len(orjson.dumps(body.details)) > MOST_DETAILS_BYTES:
+def fitting(details: dict[str, object]) -> dict[str, object]:
+    """Raises Refused (invalid)."""
+    if len(orjson.dumps(details)) > MOST_DETAILS_BYTES:
         raise invalid("details", f"are larger than {MOST_DETAILS_BYTES} bytes")
-    return body.details
+    return details
 
 
 # --- reading ------------------------------------------------------------------------------------------
@@ -170,6 +173,8 @@ def _as_it_is(candidate: Candidate) -> object:
     return candidate
 
 
+_BODY = {name: full(OPEN)[name] for name in ("kind", "customer", "place", "destination", "details", "price_fen")}
+
 OPERATIONS = (
     Operation(
         method="POST",
@@ -180,13 +185,8 @@ OPERATIONS = (
         body=OrderBody,
         answer=(OrderView,),
         status=201,
-        example={
-            "kind": "towing",
-            "customer": {"id": "c-9", "name": "Li", "phone": "+8613800000000"},
-            "place": {"lat": 40.7188, "lon": -73.9863, "address": "Houston St"},
-            "details": {"plate": "沪A12345", "note": "flat tyre"},
-            "price_fen": 18000,
-        },
+        example=_BODY,
+        answer_example=full(OPEN),
     ),
     Operation(
         method="GET",

@@ -8,10 +8,11 @@ import msgspec
 from admin_api.answers import PolicyPage
 from admin_api.bodies import PolicyBody
 from admin_api.endpoint import Ask, Operation
+from admin_api.examples import TOWING
 from admin_api.fields import Id
 from admin_api.paging import Paging, Query, page
 from dispatch.identity import STAFF, Role
-from dispatch.policy import DEFAULTS, Policy
+from dispatch.policy import Policy
 
 
 async def put(ask: Ask[Query, object]) -> Policy:
@@ -33,7 +34,7 @@ OPERATIONS = (
         handler=put,
         body=PolicyBody,
         answer=(Policy,),
-        example=msgspec.to_builtins(DEFAULTS[6]),
+        example=msgspec.to_builtins(TOWING),
     ),
     Operation(
         method="GET",

@@ -34,6 +34,9 @@ _KINDS: dict[Code, tuple[int, str]] = {
 }
 
 
+STATUSES = {code: status for code, (status, _) in _KINDS.items()}
+
+
 class FieldFault(msgspec.Struct, frozen=True):
     """One field that is wrong; `path` is as the client wrote it, such as `place.lat`."""
 

@@ -66,7 +66,7 @@ def parse(body: bytes) -> Any:
     fault = _fault(value, 0)
     if fault is not None:
         raise invalid(_joined(fault.path), fault.message)
-    return value
+    return _with_integers(value)
 
 
 def convert(value: Any, form: type[T]) -> T:
@@ -148,6 +148,17 @@ def _fault(value: Any, depth: int) -> _Found | None:
             found.path.insert(0, name)
             return found
     return None
+
+
+def _with_integers(value: Any) -> Any:
+    """JSON has one kind of number, and `1.0` is the integer 1 (JSON Schema, 6.1.1): some clients write it so."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) <= MOST_INT else value
+    if isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(inner, float | dict | list):
+                value[name] = _with_integers(inner)
+    return value
 
 
 def _joined(path: list[str | int]) -> str:

@@ -1,7 +1,7 @@
 """Regions: operating areas as GeoJSON Features.
 
 Converts at the border: inside, every Feature is WGS-84. Invariant: a region that was put works at once, as far
-as Redis can be reached.
+as Redis can be reached; when shops that have to move there can not, the answer is 503, and a repeat goes on.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import structlog
 from admin_api.answers import RegionPage, RegionView
 from admin_api.bodies import RegionBody
 from admin_api.endpoint import Ask, Operation
+from admin_api.examples import OUTLINE
 from admin_api.fields import Id
 from admin_api.paging import Paging, Query, page
 from dispatch.access import require_region
@@ -40,6 +41,7 @@ async def put(ask: Ask[Query, RegionBody]) -> Feature:
         await ask.dispatch.reconciler.ensure(region)
     except Unavailable as exc:  # it is stored; an engine opens it when Redis is back
         log.warning("region_waits_for_redis", region=region, error=exc.message)
+    await ask.dispatch.homes.settle(region)
     return await _shown(region, stored, ask.crs)
 
 
@@ -89,14 +91,7 @@ OPERATIONS = (
         body=RegionBody,
         answer=(RegionView,),
         most_bytes=MOST_BYTES,
-        example={
-            "type": "Feature",
-            "properties": {"name": "Shanghai"},
-            "geometry": {
-                "type": "Polygon",
-                "coordinates": [[[120.9, 30.7], [122.0, 30.7], [122.0, 31.9], [120.9, 31.9], [120.9, 30.7]]],
-            },
-        },
+        example=OUTLINE,
     ),
     Operation(
         method="DELETE",

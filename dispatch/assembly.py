@@ -9,14 +9,19 @@ import asyncio
 from dispatch.catalog import Catalog
 from dispatch.claims import Claims
 from dispatch.desk import Desk
+from dispatch.hall import Hall
+from dispatch.homes import Homes
 from dispatch.identity import Verifier
 from dispatch.intake import Intake
 from dispatch.jobs import Jobs
+from dispatch.notices import Notices
 from dispatch.people import People
 from dispatch.reconcile import Reconciler
 from dispatch.records import Database, Records
 from dispatch.roster import Roster
+from dispatch.sessions import Sessions
 from dispatch.store import Store
+from dispatch.tasks import end
 from dispatch.transitions import Transitions
 
 
@@ -33,6 +38,10 @@ class Dispatch:
         self.desk = Desk(self.transitions, self.records, self.catalog)
         self.people = People(self.store, self.records, self.catalog)
         self.roster = Roster(self.store, self.records)
+        self.hall = Hall(self.store, self.records, self.catalog)
+        self.homes = Homes(self.people, self.records, self.catalog)
+        self.notices = Notices(self.store, self.records, self.catalog, self.roster)
+        self.sessions = Sessions(self.store, self.records, self.catalog)
         self.reconciler = Reconciler(self.store, self.records)
         self._following: asyncio.Task[None] | None = None
 
@@ -44,8 +53,7 @@ class Dispatch:
 
     async def close(self) -> None:
         if self._following:
-            self._following.cancel()
-            await asyncio.gather(self._following, return_exceptions=True)
+            await end([self._following])
         await self.claims.close()
         await self.store.close()
         await self.records.close()

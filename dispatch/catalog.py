@@ -19,7 +19,7 @@ from dispatch.policy import DEFAULTS, Policy, parse
 from dispatch.records import Records
 from dispatch.records.rules import CHANNEL
 from geo.point import Point
-from geo.regions import WORLD, RegionFault, RegionIndex, parse_feature, to_feature
+from geo.regions import WORLD, Geometry, RegionFault, RegionIndex, parse_feature, to_feature
 
 log = structlog.get_logger()
 PEOPLE = "~"
@@ -32,6 +32,7 @@ class Catalog:
         self._records = records
         self._policies: dict[str, Policy] = {}
         self._features: dict[str, dict[str, Any]] = {}
+        self._geometries: dict[str, Geometry] = {}
         self._index = RegionIndex(())
         self._changed = asyncio.Event()
         self._loading = asyncio.Lock()
@@ -70,6 +71,10 @@ class Catalog:
         if kind not in self._policies:
             raise invalid("kind", f"must be one of {', '.join(sorted(self._policies))}")
         return self._policies[kind]
+
+    def known_region_of(self, point: Point) -> RegionId | None:
+        found = self._index.locate(point)
+        return None if found is None else RegionId(found)
 
     async def region_of(self, point: Point) -> RegionId | None:
         """The smallest region that contains the point."""
@@ -131,10 +136,15 @@ class Catalog:
         features = await self._records.rules.regions()
         self._policies = {kind: msgspec.convert(body, Policy) for kind, body in policies.items()}
         if features != self._features:
-            self._index = RegionIndex((region, parse_feature(feature)) for region, feature in features.items())
+            parsed = {region: self._geometries[region] for region in self._unchanged(features)}
+            # The worst shapes take a second: sessions must not wait for that.
+            self._index, self._geometries = await asyncio.to_thread(_indexed, features, parsed)
             self._features = features
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+    def _unchanged(self, features: dict[str, dict[str, Any]]) -> list[str]:
+        return [region for region, feature in features.items() if self._features.get(region) == feature]
 
     async def seed(self) -> None:
         """A fresh database gets the default policies and the region `default`, the whole world."""
@@ -173,6 +183,13 @@ class Catalog:
             raise Unavailable("PostgreSQL ended the connection")
         finally:
             connection.terminate()
+
+
+def _indexed(
+    features: dict[str, dict[str, Any]], parsed: dict[str, Geometry]
+) -> tuple[RegionIndex, dict[str, Geometry]]:
+    geometries = {region: parsed.get(region) or parse_feature(feature) for region, feature in features.items()}
+    return RegionIndex(geometries.items()), geometries
 
 
 def _spans(policy: Policy) -> list[float]:

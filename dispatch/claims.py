@@ -20,6 +20,7 @@ from dispatch.records import Records
 from dispatch.records.ledger import StaleEpoch
 from dispatch.state import order_of
 from dispatch.store import Reply, Store
+from dispatch.tasks import end
 
 log = structlog.get_logger()
 
@@ -69,9 +70,7 @@ class Claims:
         return verdict
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(tuple(self._tasks))
 
     def _start(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -29,7 +29,7 @@ class Desk:
         """Give the order to an agent, from `open`, `escalated` or its holder. Raises Refused."""
         require_region(who, order.region)
         agent = await self._records.agents.find(agent_id)
-        if agent is None:
+        if agent is None or not who.may_see_region(agent.region):
             raise invalid("agent_id", "there is no such agent")
         if agent.region != order.region:
             raise Refused(Code.CONFLICT, f"the agent is of region {agent.region}, the order of {order.region}")

@@ -17,7 +17,7 @@ from dispatch.state import State, order_of
 
 
 class Type(StrEnum):
-    """Orders' events raise the order's version; agents' events have none."""
+    """Orders' events raise the order's version; agents' events and notices have none."""
 
     PLACED = "placed"
     OPENED = "opened"
@@ -40,13 +40,18 @@ class Type(StrEnum):
     KICKED = "kicked"
     SUSPENDED = "suspended"
     MOVED = "moved"
+    TRACKED = "tracked"
+    """Where an agent is who is on his way with an order, for its customer."""
+    NOTICED = "noticed"
+    """In the people's slot: a notice for whom it may concern."""
 
 
 ABOUT_AGENTS = frozenset({Type.REPLACED, Type.KICKED, Type.SUSPENDED, Type.MOVED})
 
 ENTRY = ("n", "type", "order", "version", "to", "holder", "was", "customer", "desk", "body")
 """Outer fields of a log entry: `to` are the agents newly offered the order (or, for an agent's event, the
-agent), `holder` holds it now, `was` held it before, `desk` is set when it was on the desk before or is after."""
+agent), `holder` holds it now, `was` held it before, `customer` is the order's (or whom a position is for), `desk` is
+set when it was on the desk before or is after."""
 
 
 class Event:

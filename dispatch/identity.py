@@ -1,7 +1,8 @@
 """Who is asking: tokens become identities here, and nowhere else.
 
-Owns the claims of PROTOCOL §2. Knows no routes. Invariant: the algorithm comes from our configuration,
-never from the token, and no token text ever reaches a message or a log.
+Owns the claims of PROTOCOL §2. Knows no routes. Invariants: the algorithm comes from our configuration, never
+from the token; no token text ever reaches a message or a log; nothing about a token is remembered, so a key that
+was taken away counts no more at once.
 """
 
 import re
@@ -12,6 +13,7 @@ import jwt
 import msgspec
 
 from dispatch.errors import Code, Refused
+from dispatch.keyring import Key, Keyring
 
 AUDIENCE = "valet-dispatch"
 ID_PATTERN = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -55,54 +57,91 @@ class TokenExpired(Refused):
         super().__init__(Code.UNAUTHENTICATED, "the token has expired")
 
 
-class Verifier:
-    """Checks tokens against one pinned algorithm family and its keys."""
+class Algorithm(StrEnum):
+    """What tokens may be signed with, in the words of RFC 7518; one is pinned by configuration."""
 
-    def __init__(self, keys: Iterable[str], *, algorithms: tuple[str, ...] = ("HS256",), leeway_seconds: int = 30):
-        self._keys = tuple(keys)
-        self._algorithms = list(algorithms)
-        self._leeway = leeway_seconds
+    HS256 = "HS256"
+    RS256 = "RS256"
+    EDDSA = "EdDSA"
+
+
+class Verifier:
+    """Checks tokens against one pinned algorithm and the keys of one ring; bare strings are secrets."""
+
+    def __init__(
+        self,
+        keys: Iterable[str] | Keyring,
+        *,
+        algorithm: Algorithm = Algorithm.HS256,
+        issuer: str | None = None,
+        leeway_seconds: int = 30,
+    ) -> None:
+        self._ring = keys if isinstance(keys, Keyring) else Keyring(Key(secret) for secret in keys)
+        self._algorithm = algorithm
+        self._issuer = issuer
+        self._leeway_seconds = leeway_seconds
+
+    @property
+    def leeway_ms(self) -> int:
+        """How far the clock of whoever made a token may be off; so long after `exp` a token still counts."""
+        return self._leeway_seconds * 1000
 
     def verify(self, token: str) -> Identity:
-        """Raises `TokenExpired`, or `Refused` (unauthenticated) naming the claim that is wrong."""
-        fault = Refused(Code.UNAUTHENTICATED, "the token is not valid")
-        for key in self._keys:
-            try:
-                return _identity(self._claims(token, key))
-            except jwt.ExpiredSignatureError as exc:
-                raise TokenExpired from exc
-            except jwt.InvalidSignatureError:
-                continue  # a rotation: the next secret may be the one
-            except jwt.InvalidTokenError as exc:
-                raise Refused(Code.UNAUTHENTICATED, f"the token is not valid: {_why(exc)}") from exc
-        raise fault
+        """Raises `TokenExpired`; `Refused` (unauthenticated) naming what is wrong; `Unavailable` while its key may
+        yet come."""
+        try:
+            return _identity(self._claims(token))
+        except jwt.ExpiredSignatureError as exc:
+            raise TokenExpired from exc
+        except jwt.InvalidTokenError as exc:
+            raise Refused(Code.UNAUTHENTICATED, _why(exc)) from exc
 
-    def _claims(self, token: str, key: str) -> dict[str, object]:
-        return jwt.decode(
-            token,
-            key,
-            algorithms=self._algorithms,
-            audience=AUDIENCE,
-            leeway=self._leeway,
-            options={"require": ["sub", "role", "aud", "exp", "iat"]},
-        )
+    def _claims(self, token: str) -> dict[str, object]:
+        for key in self._ring.fitting(self._kid(token)):
+            try:
+                return jwt.decode(
+                    token,
+                    key.material,
+                    algorithms=[self._algorithm.value],
+                    audience=AUDIENCE,
+                    issuer=self._issuer,
+                    leeway=self._leeway_seconds,
+                    options={"require": ["sub", "role", "aud", "exp", "iat"]},
+                )
+            except jwt.InvalidSignatureError:
+                continue  # a rotation: the next one may be it
+        raise jwt.InvalidSignatureError
+
+    def _kid(self, token: str) -> str | None:
+        """The name of the token's key; secrets have none."""
+        if self._algorithm is Algorithm.HS256:
+            return None
+        header = jwt.get_unverified_header(token)
+        if header.get("alg") != self._algorithm:  # before its key is looked for
+            raise jwt.InvalidAlgorithmError
+        return header.get("kid")
 
 
 def _why(exc: jwt.InvalidTokenError) -> str:
     """A reason that holds nothing of the token itself."""
     match exc:
+        case jwt.InvalidSignatureError():
+            return "the token is not valid"
         case jwt.MissingRequiredClaimError():
-            return f"claim {exc.claim} is missing"
+            why = f"claim {exc.claim} is missing"
         case jwt.InvalidAudienceError():
-            return f"aud must be {AUDIENCE}"
+            why = f"aud must be {AUDIENCE}"
+        case jwt.InvalidIssuerError():
+            why = "iss is not the configured one"
         case jwt.InvalidAlgorithmError():
-            return "its alg is not the configured one"
+            why = "its alg is not the configured one"
         case jwt.ImmatureSignatureError():
-            return "iat or nbf lies in the future"
+            why = "iat or nbf lies in the future"
         case jwt.DecodeError():
-            return "it can not be decoded"
+            why = "it can not be decoded"
         case _:
-            return "a claim has the wrong form"
+            why = "a claim has the wrong form"
+    return f"the token is not valid: {why}"
 
 
 def _identity(claims: dict[str, object]) -> Identity:
@@ -120,5 +159,5 @@ def _identity(claims: dict[str, object]) -> Identity:
         sub=sub,
         role=Role(role),
         regions=None if regions is None else frozenset(regions),
-        expires_at=int(exp * 1000),
+        expires_at=int(exp) * 1000,  # whole seconds, as PyJWT compares them
     )

@@ -1,8 +1,11 @@
-"""Intake: an order comes in.
+"""Intake: an order comes in, and what its client says of it may be edited.
 
-Owns region, kind and the row at version 0, which makes 201 true even while Redis is away. Invariant: an
-order that was answered 201 is in PostgreSQL; an engine opens whatever Redis has not heard of.
+Owns region, kind and the row at version 0, which makes 201 true even while Redis is away. Invariants: an
+order that was answered 201 is in PostgreSQL; an engine opens whatever Redis has not heard of. An order stays in the
+region that it was placed in.
 """
+
+from collections.abc import Mapping
 
 import msgspec
 import structlog
@@ -11,13 +14,14 @@ from dispatch.access import require_region
 from dispatch.catalog import Catalog
 from dispatch.clock import now_ms
 from dispatch.errors import Unavailable, invalid
-from dispatch.identity import Identity
+from dispatch.identity import Identity, Role
 from dispatch.order import Order, RegionId
 from dispatch.policy import Policy, opening
 from dispatch.records import Records
 from dispatch.records.orders import Row
-from dispatch.state import Draft, State, new_state, order_of
+from dispatch.state import Draft, State, draft_of, edited_state, new_state, order_of
 from dispatch.store import Store
+from dispatch.transitions import Transitions
 
 log = structlog.get_logger()
 
@@ -27,6 +31,7 @@ class Intake:
         self._store = store
         self._records = records
         self._catalog = catalog
+        self._transitions = Transitions(store, records)
 
     async def place(
         self, who: Identity, kind: str, draft: Draft, *, region: str | None, order_id: str, request: str
@@ -72,6 +77,35 @@ class Intake:
             return await self._records.orders.find(order_id) or order_of(order_id, region, state)
         await self._records.ledger.apply(reply.events)
         return reply.events[-1].order
+
+    async def edit(self, who: Identity, order: Order, changes: Mapping[str, object], request: str = "") -> Order:
+        """Replace parts of the order: `changes` names fields of its draft. Parts that are not named stay as they are
+        by then; what is named and no different is no change. Its customer may while nobody holds it.
+
+        Raises Refused (invalid: place; conflict), Unavailable.
+        """
+        draft = msgspec.structs.replace(draft_of(order), **changes)
+        if draft.place.point != order.place.point:
+            await self._require_same_region(draft, order)
+        policy = await self._catalog.policy(order.kind)
+        return await self._transitions.run(
+            "edit",
+            order,
+            request,
+            actor=who.actor,
+            parts=msgspec.msgpack.encode(edited_state(draft, changes)),
+            unheld="1" if who.role is Role.CUSTOMER else "",
+            opens_at="" if draft.scheduled_at is None else str(draft.scheduled_at - policy.lead_ms),
+            terms=opening(policy, order.plan),
+            hall_m=policy.hall_radius_m,
+        )
+
+    async def _require_same_region(self, draft: Draft, order: Order) -> None:
+        found = await self._catalog.region_of(draft.place.point)
+        if found is None:
+            raise invalid("place", "lies in no region")
+        if found != order.region:
+            raise invalid("place", f"lies in region {found}, the order is of {order.region}")
 
     async def _region(self, draft: Draft, wished: str | None) -> RegionId:
         found = await self._catalog.region_of(draft.place.point)

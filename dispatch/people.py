@@ -26,6 +26,8 @@ MOST_LISTED = 100
 REACHABLE_MS = 45_000
 MATCH_MS, MATCH_M = 5_000, 100
 """A moving agent is matched at most this often, or this far apart."""
+TRACK_MS = 5_000
+"""How often at most a customer hears where the agent is who comes to him."""
 _SESSIONS = {"valet": 1}
 _SESSIONS_OF_OTHERS = 5
 
@@ -69,6 +71,11 @@ def _packed(agent: Agent) -> bytes:
     return msgspec.msgpack.encode(profile_fields(agent))
 
 
+def _about(member: str, meta: dict[str, object]) -> bytes:
+    """What is kept of a session, as `sessions` and the scripts read it."""
+    return orjson.dumps(meta | {"member": member})
+
+
 def _slot_member(who: Identity) -> str:
     """Ids are unique within a role; the people's slot holds all roles."""
     return f"{who.role}:{who.sub}"
@@ -88,6 +95,22 @@ class People:
         if before and (before.region, before.role) != (agent.region, agent.role):
             return await self._move(before, agent)
         return await self._put(agent)
+
+    async def rehome(self, agent: Agent, region: str) -> bool:
+        """To another region, unless it holds jobs or was put anew since it was read. Raises Unavailable."""
+        try:
+            await self._depart(agent)
+        except Refused:
+            return False
+        moved = await self._records.agents.rehome(agent, region)
+        if moved is None:
+            return False
+        try:
+            await self._depart(agent)  # a session that began meanwhile had read the old profile
+        except Refused:  # it has grabbed an order there
+            await self._records.agents.rehome(moved, agent.region)
+            return False
+        return True
 
     async def _put(self, agent: Agent) -> Agent:
         stored = await self._records.agents.put(agent, now_ms())
@@ -138,7 +161,7 @@ class People:
             agent_id=agent.id,
             session_id=session_id,
             card=_packed(agent),
-            meta=orjson.dumps(meta),
+            meta=_about(agent.id, {"sub": agent.id, "role": agent.role, "region": agent.region} | meta),
             status=status,
             lat=repr(position.lat) if position else "",
             lon=repr(position.lon) if position else "",
@@ -165,10 +188,19 @@ class People:
     async def move(self, region: str, moves: Sequence[tuple[str, str, Point]]) -> None:
         """Positions of (agent, session), the latest of each."""
         packed = [(agent, session, repr(point.lat), repr(point.lon)) for agent, session, point in moves]
-        await self._store.run("move", region, moves=msgspec.msgpack.encode(packed), match_ms=MATCH_MS, match_m=MATCH_M)
+        await self._store.run(
+            "move",
+            region,
+            moves=msgspec.msgpack.encode(packed),
+            match_ms=MATCH_MS,
+            match_m=MATCH_M,
+            track_ms=TRACK_MS,
+        )
 
-    async def refresh(self, region: str, sessions: Sequence[tuple[str, str]]) -> list[str]:
-        """Still here: (member, session). Returns the sessions that are over."""
+    async def refresh(
+        self, region: str, sessions: Sequence[tuple[str, str]] | Sequence[tuple[str, str, int]]
+    ) -> list[str]:
+        """Still here: (member, session), or with the bytes that wait to be sent. Returns the sessions that are over."""
         reply = await self._store.run(
             "refresh", region, sessions=msgspec.msgpack.encode(list(sessions)), most=MOST_LISTED
         )
@@ -198,7 +230,7 @@ class People:
             PEOPLE,
             agent_id=member,
             session_id=session_id,
-            meta=orjson.dumps(meta),
+            meta=_about(member, {"sub": who.sub, "role": who.role, "region": None} | meta),
             most_sessions=_SESSIONS_OF_OTHERS,
             stale_ms=REACHABLE_MS,
         )
@@ -224,7 +256,8 @@ class People:
             await self._records.ledger.apply(reply.events)
             for order_id, state in reply.unpacked()["orders"]:
                 found[order_id] = order_of(order_id, region, state)
-        return list(found.values()), len(rows) > MOST_LISTED
+        # An order that was made over to another customer is not his any more, though SQL may say so.
+        return [each for each in found.values() if each.customer.id == customer_id], len(rows) > MOST_LISTED
 
     # --- reading --------------------------------------------------------------------------------------
 

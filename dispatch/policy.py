@@ -4,7 +4,7 @@ Pure. A policy is an operator's document; `Terms` are what one script call is gi
 policy that passed `parse` can open, widen and escalate an order without a further check.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -28,6 +28,9 @@ class Round(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bonus_fen: Fen = 0
 
 
+StallSeconds = Annotated[
+    dict[HeldStatus, Seconds], msgspec.Meta(extra_json_schema={"propertyNames": {"enum": list(get_args(HeldStatus))}})
+]
 Rounds = Annotated[tuple[Round, ...], msgspec.Meta(min_length=1, max_length=20)]
 
 
@@ -37,7 +40,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     rounds: Rounds
     desk_seconds: Seconds = 900.0
     lead_seconds: Annotated[float, msgspec.Meta(ge=0, le=31_536_000)] = 1800.0
-    stall_seconds: dict[HeldStatus, Seconds] = {}
+    stall_seconds: StallSeconds = {}
     hall_radius_m: Annotated[int, msgspec.Meta(ge=0, le=HALF_THE_WORLD_M)] = 0
     private_details: Annotated[tuple[str, ...], msgspec.Meta(max_length=100)] = ()
 

@@ -55,6 +55,7 @@ class Projector:
             await asyncio.sleep(random.uniform(0.5 * wait, wait))
 
     async def _follow(self, lock_lost: Callable[[], bool]) -> None:
+        self._records.ledger.forget()
         epoch = await self._records.marks.epoch(self._region)
         entry, _ = await self._records.marks.cursor(self._region)
         reader = self._store.reader(self._region, entry)

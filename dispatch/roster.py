@@ -123,6 +123,11 @@ class Roster:
         """Raises Unavailable."""
         return (await self._entries([agent]))[0]
 
+    async def positions(self, agents: Sequence[Agent]) -> dict[str, Point]:
+        """By id, of those of whom one is known. Raises Unavailable."""
+        entries = await self._entries(agents)
+        return {entry.agent.id: entry.position for entry in entries if entry.position is not None}
+
     async def by_id(self, wanted: Wanted, limit: int, after: str | None) -> list[Entry]:
         """Those above `after`. Raises Unavailable."""
         found: list[Entry] = []

@@ -117,6 +117,24 @@ REQUESTS = Table(
     Index("requests_by_age", "created_at"),
 )
 
+NOTICES = Table(
+    "notices",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("roles", ARRAY(Text), nullable=False),
+    Column("region", Text),
+    Column("near_lat", Double),
+    Column("near_lon", Double),
+    Column("radius_m", Double),
+    Column("until_at", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    Index("notices_by_end", "until_at"),
+)
+
 EPOCHS = Table(
     "epochs",
     METADATA,

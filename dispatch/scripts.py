@@ -18,7 +18,7 @@ from dispatch.policy import AgentRole
 FOLDER = files("dispatch") / "lua"
 BY_ORDER = frozenset({"order", "offers"})
 BY_AGENT = frozenset({"agent", "inbox", "jobs", "sessions"})
-REGION_WIDE = frozenset({"log", "n", "deadlines", "desk", "seen", "session", "lease"})
+REGION_WIDE = frozenset({"log", "n", "deadlines", "desk", "hall", "seen", "session", "connected", "unsent", "lease"})
 COMMON_ARGS = ("region", "epoch", "request")
 
 Argument = str | int | float | bytes

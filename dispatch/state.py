@@ -4,7 +4,7 @@ Owns the field names that the scripts read and write; '' stands for null, lists 
 Invariant: `order_of(id, region, state)` accepts whatever `new_state` and the scripts produce.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -32,11 +32,22 @@ FIELDS = (
     *("details", "price_fen", "own_bonus_fen", "bonus_fen", "voice_notes", "round", "rounds", "limit"),
     *("radius_m", "round_offered", "offered", "audience", "due_at", "scheduled_at", "created_at", "desk_at"),
     *("agent_id", "agent_role", "agent_name", "agent_phone", "by", "dispatcher_id", "fence", "assigned_at"),
-    *("stalled", "taken_by", "taken_until", "reason", "declined", "released", "plan", "stall"),
+    *("stalled", "taken_by", "taken_until", "reason", "declined", "released", "plan", "stall", "round_bonus_fen"),
 )
 """Every field of an order's hash, in the order in which PROTOCOL §3 shows them where it does."""
 
-_ZERO = ("version", "round", "rounds", "round_offered", "offered", "fence", "stalled", "bonus_fen")
+_ZERO = ("version", "round", "rounds", "round_offered", "offered", "fence", "stalled", "bonus_fen", "round_bonus_fen")
+
+_EDITABLE = {
+    "customer": ("customer_id", "customer"),
+    "place": ("lat", "lon", "address"),
+    "destination": ("destination",),
+    "details": ("details",),
+    "price_fen": ("price_fen",),
+    "bonus_fen": ("own_bonus_fen",),
+    "scheduled_at": ("scheduled_at",),
+}
+"""What a client may edit → the fields that hold it."""
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -84,6 +95,12 @@ def draft_state(draft: Draft) -> State:
         "own_bonus_fen": str(draft.bonus_fen),
         "scheduled_at": _text(draft.scheduled_at),
     }
+
+
+def edited_state(draft: Draft, names: Iterable[str]) -> dict[str, State]:
+    """Of the named parts of a draft: the fields that hold them."""
+    state = draft_state(draft)
+    return {name: {field: state[field] for field in _EDITABLE[name]} for name in names}
 
 
 def draft_of(order: Order) -> Draft:

@@ -14,6 +14,7 @@ _CONFLICTS = {
     "not_held": "nobody holds the order: it is {}",
     "backward": "the order is already {}",
     "wrong_status": "the order is {}",
+    "not_scheduled": "scheduled_at: the order is {} already",
     "holds": "the agent holds the order already",
     "suspended": "the agent is suspended",
     "at_capacity": "the agent is at capacity; force overrides",

@@ -18,23 +18,23 @@ Details = Annotated[dict[str, Any], Meta(description="Whatever the kind needs")]
 VoiceNotes = Annotated[list[dict[str, Any]], Meta(description="Oldest first")]
 
 
-class ViewForm(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class ViewForm(Struct, frozen=True, forbid_unknown_fields=True):
     """Every field is there, always; what is not known is null."""
 
 
-class CustomerView(ViewForm, frozen=True):
+class CustomerView(ViewForm, kw_only=True, frozen=True):
     id: str
     name: str | None
     phone: str | None
 
 
-class PlaceView(ViewForm, frozen=True):
+class PlaceView(ViewForm, kw_only=True, frozen=True):
     lat: float
     lon: float
     address: str | None
 
 
-class AssignmentView(ViewForm, frozen=True):
+class AssignmentView(ViewForm, kw_only=True, frozen=True):
     """The last one; `dispatcher_id` is set when it was given `by` the desk."""
 
     agent_id: str
@@ -45,7 +45,7 @@ class AssignmentView(ViewForm, frozen=True):
     at: Millis
 
 
-class CardView(ViewForm, frozen=True):
+class CardView(ViewForm, kw_only=True, frozen=True):
     """The agent that holds the order."""
 
     id: str
@@ -54,14 +54,14 @@ class CardView(ViewForm, frozen=True):
     phone: str | None
 
 
-class TakeUpView(ViewForm, frozen=True):
+class TakeUpView(ViewForm, kw_only=True, frozen=True):
     """A dispatcher has the order in hand until then."""
 
     dispatcher_id: str
     until_at: Millis
 
 
-class OrderView(ViewForm, frozen=True):
+class OrderView(ViewForm, kw_only=True, frozen=True):
     """The full view: for staff, the service, the order's customer and the agent that holds it."""
 
     id: Annotated[str, Meta(description="A ULID")]
@@ -88,7 +88,7 @@ class OrderView(ViewForm, frozen=True):
     reason: Annotated[str | None, Meta(description="Why it was cancelled, released or closed")]
 
 
-class PublicOrderView(ViewForm, frozen=True):
+class PublicOrderView(ViewForm, kw_only=True, frozen=True):
     """All that a candidate sees before it holds the order; positions are rounded to 3 decimals."""
 
     id: Annotated[str, Meta(description="A ULID")]
@@ -105,3 +105,9 @@ class PublicOrderView(ViewForm, frozen=True):
     round: int
     created_at: Millis
     expires_at: Annotated[int | None, Meta(description="The end of the current round, ms since the epoch")]
+
+
+class HallOrderView(PublicOrderView, kw_only=True, frozen=True):
+    """An open order, as the hall lists it."""
+
+    distance_m: Annotated[int, Meta(description="From the agent to `area`")]

@@ -17,6 +17,7 @@ import structlog
 from dispatch import metrics
 from dispatch.errors import DispatchError, Unavailable
 from dispatch.people import People
+from dispatch.tasks import end
 from geo.point import Point
 from realtime.session import AgentSession, Session
 
@@ -29,15 +30,18 @@ MOST_AT_ONCE = 1000
 
 LiveSessions = Callable[[], Iterable[Session]]
 SessionOver = Callable[[str], None]
+Unsent = Callable[[Session], int]
+"""How many bytes wait to be sent to it."""
 _T = TypeVar("_T")
 _Mark = tuple[str, str, str]
 
 
 class Gathering:
-    def __init__(self, people: People, live: LiveSessions, over: SessionOver) -> None:
+    def __init__(self, people: People, live: LiveSessions, over: SessionOver, unsent: Unsent) -> None:
         self._people = people
         self._live = live
         self._over = over
+        self._unsent = unsent
         self._positions: dict[AgentSession, Point] = {}
         self._marks: dict[str, dict[_Mark, None]] = defaultdict(dict)
         self._tasks: list[asyncio.Task[None]] = []
@@ -47,9 +51,7 @@ class Gathering:
         self._tasks = [asyncio.create_task(_each(seconds, turn)) for seconds, turn in turns]
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_MARKS_S):
                 await self._send_marks()
@@ -103,13 +105,13 @@ class Gathering:
         return any(session.slot == region for session in self._live())
 
     async def _refresh(self) -> None:
-        here: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        here: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
         for session in self._live():
             if session.ready:  # the others are just being made known to Redis
-                here[session.slot].append((session.member, session.id))
+                here[session.slot].append((session.member, session.id, self._unsent(session)))
         await asyncio.gather(*(self._refresh_batch(slot, batch) for slot, batch in _batches(here)))
 
-    async def _refresh_batch(self, slot: str, sessions: Sequence[tuple[str, str]]) -> None:
+    async def _refresh_batch(self, slot: str, sessions: Sequence[tuple[str, str, int]]) -> None:
         try:
             over = await self._people.refresh(slot, sessions)
         except DispatchError as exc:

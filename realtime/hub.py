@@ -20,9 +20,14 @@ from dispatch.catalog import PEOPLE
 from dispatch.errors import DispatchError, InvariantBroken, Unavailable
 from dispatch.events import ABOUT_AGENTS, Event, Type
 from dispatch.records.ledger import StaleEpoch
+from dispatch.tasks import end
 from realtime.commands import Commands, error
 from realtime.connection import Connection
+from realtime.endings import ENDINGS
+from realtime.expiry import Expiry
 from realtime.gathering import Gathering
+from realtime.guest import Guest
+from realtime.notices import NoticeBoard
 from realtime.registry import Registry
 from realtime.session import AgentSession, Session
 from realtime.tail import Tails
@@ -37,21 +42,6 @@ MOST_READING = 32
 """Sessions that read the present at a time, when all have to."""
 LAST_WORDS_S = 2.0
 """What `close` leaves for saying that sessions are gone."""
-_ENDS = {
-    Type.REPLACED: (CloseCode.REPLACED, "replaced by a newer session"),
-    Type.KICKED: (CloseCode.KICKED, "ended by the operator"),
-    Type.SUSPENDED: (CloseCode.SUSPENDED, "the agent is suspended"),
-    Type.MOVED: (CloseCode.START_OVER, "the agent's region or role changed"),
-}
-
-
-class _Guest:
-    """A connection between `hello` and `welcome`: what it says meanwhile waits."""
-
-    def __init__(self) -> None:
-        self.early: list[ClientMessage | Invalid] = []
-        self.here = True
-        """Until it is lost or sent away."""
 
 
 class Hub:
@@ -61,34 +51,34 @@ class Hub:
         self._dispatch = dispatch
         self._registry = Registry()
         self._usher = Usher(dispatch, self._registry.book, heartbeat_seconds)
-        self._gathering = Gathering(dispatch.people, lambda: iter(self._registry), self._unknown_to_redis)
+        self._gathering = Gathering(
+            dispatch.people, lambda: iter(self._registry), self._unknown_to_redis, self._registry.unsent_bytes
+        )
         self._commands = Commands(dispatch, self._gathering, self._spawn, self._send, self._set_status)
+        self._notices = NoticeBoard(dispatch.notices, self._registry.begun, self._send, self._spawn)
         self._tails = Tails(dispatch.store, self.hear, self._lost)
+        self._expiry = Expiry(lambda: iter(self._registry), dispatch.verifier.leeway_ms, self._end)
         self._reading = asyncio.Semaphore(MOST_READING)
         self._sendings_away = 0
         self._tokens: dict[Connection, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._rules: asyncio.Task[None] | None = None
+        self._turns: list[asyncio.Task[None]] = []
 
     # --- life -----------------------------------------------------------------------------------------
 
     def start(self) -> None:
         self._gathering.start()
-        self._rules = asyncio.create_task(self._follow_rules(), name="hub rules")
+        self._turns = [asyncio.create_task(turn) for turn in (self._follow_rules(), self._expiry.run())]
 
     async def close(self) -> None:
         """After the last connection is gone."""
-        if self._rules:
-            self._rules.cancel()
-            await asyncio.gather(self._rules, return_exceptions=True)
+        await end(self._turns)
         await self._gathering.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS_S):
                 while self._tasks:
                     await asyncio.wait(self._tasks)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         await self._tails.stop()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -111,17 +101,17 @@ class Hub:
         peer = conn.peer
         if isinstance(peer, Session):
             self._commands.received(conn, peer, message)
-        elif isinstance(peer, _Guest):
+        elif isinstance(peer, Guest):
             self._keep(conn, peer, message)
         elif isinstance(message, Hello):
             conn.greeted = True
-            conn.peer = guest = _Guest()
+            conn.peer = guest = Guest()
             self._spawn(self._welcome(conn, guest, message, self._tokens.pop(conn, None)))
         else:
             conn.close(CloseCode.HELLO_EXPECTED, "hello expected")
 
     def invalid(self, conn: Connection, fault: Invalid) -> None:
-        if isinstance(conn.peer, _Guest):
+        if isinstance(conn.peer, Guest):
             self._keep(conn, conn.peer, fault)
         elif conn.greeted:
             conn.send(error(fault.ref, "invalid", fault.message))
@@ -133,12 +123,12 @@ class Hub:
     def lost(self, conn: Connection) -> None:
         self._tokens.pop(conn, None)
         peer, conn.peer = conn.peer, None
-        if isinstance(peer, _Guest):
+        if isinstance(peer, Guest):
             peer.here = False
         elif isinstance(peer, Session):
             self._forget(peer)
 
-    def _keep(self, conn: Connection, guest: _Guest, message: ClientMessage | Invalid) -> None:
+    def _keep(self, conn: Connection, guest: Guest, message: ClientMessage | Invalid) -> None:
         guest.early.append(message)
         if len(guest.early) > MOST_EARLY:
             guest.here = False
@@ -146,7 +136,7 @@ class Hub:
 
     # --- a session begins and ends --------------------------------------------------------------------
 
-    async def _welcome(self, conn: Connection, guest: _Guest, hello: Hello, header_token: str | None) -> None:
+    async def _welcome(self, conn: Connection, guest: Guest, hello: Hello, header_token: str | None) -> None:
         try:
             session = await self._meet(hello, header_token)
             if guest.here:
@@ -161,16 +151,18 @@ class Hub:
             conn.close(CloseCode.START_OVER, "internal error", random.randint(500, 3000))
 
     async def _meet(self, hello: Hello, header_token: str | None) -> Session:
-        """No word about it is missed: its logs were followed, and nobody sent away, while its profile was read."""
+        """No word about it is missed: its logs were followed, and no agent sent away, while its profile was read."""
         while True:
             sendings_away = self._sendings_away
             session = await self._usher.meet(hello, header_token)
-            slots = {*session.slots, session.slot}
-            if self._tails.follows(slots) and sendings_away == self._sendings_away:
+            slots = {*session.slots, session.slot, PEOPLE}
+            told = self._tails.follows(slots) and self._notices.loaded
+            if told and sendings_away == self._sendings_away:
                 return session
             await self._tails.follow(slots)
+            await self._notices.load()
 
-    async def _let_in(self, conn: Connection, guest: _Guest, session: Session) -> None:
+    async def _let_in(self, conn: Connection, guest: Guest, session: Session) -> None:
         """In the indexes first, so that what happens while the present is read is held back and not lost."""
         self._registry.add(session, conn)
         try:
@@ -185,7 +177,7 @@ class Hub:
                 self._registry.discard(session)
                 self._spawn(self._leave(session))
 
-    def _begin(self, conn: Connection, guest: _Guest, session: Session, welcome: Outbound) -> None:
+    def _begin(self, conn: Connection, guest: Guest, session: Session, welcome: Outbound) -> None:
         conn.peer = session
         conn.send(welcome)
         if isinstance(session, AgentSession):
@@ -197,6 +189,7 @@ class Hub:
                 self.invalid(conn, message)
             else:
                 self._commands.received(conn, session, message)
+        self._notices.greet(session)
 
     def _set_status(self, session: AgentSession, status: str) -> None:
         """The status is the agent's: all his sessions here have it, should Redis have to be told again."""
@@ -208,7 +201,7 @@ class Hub:
         conn = self._registry.connection(session)
         if conn is None:
             return
-        if isinstance(conn.peer, _Guest):
+        if isinstance(conn.peer, Guest):
             conn.peer.here = False
         conn.close(code, reason)
         self._forget(session)
@@ -239,6 +232,9 @@ class Hub:
         for event in events:
             if event.type in ABOUT_AGENTS:
                 self._end_sessions(event)
+                continue
+            if event.type is Type.NOTICED:
+                self._notices.hear(event)
                 continue
             concerned = self._registry.concerned(event)
             if not concerned:
@@ -300,9 +296,9 @@ class Hub:
 
     def _end_sessions(self, event: Event) -> None:
         """Sessions that are over by the log's word; the log is how another node hears of it."""
-        self._sendings_away += 1
-        code, reason = _ENDS[event.type]
+        code, reason = ENDINGS[event.type]
         named = event.detail.get("session_id")
+        self._sendings_away += named is None
         ended: list[Session | None] = [self._registry.find(named)] if named else [*self._registry.of_agent(event.to[0])]
         for session in ended:
             if session and session.slot == event.region:  # he may have come back in another region already
@@ -328,7 +324,8 @@ class Hub:
 
     async def _refit(self, regions: list[str]) -> None:
         """The logs first; then who is new to a region is told the present, which holds what was missed of it."""
-        await self._tails.keep({*regions, PEOPLE})
+        # An agent's region may be newer than these rules.
+        await self._tails.keep({*regions, PEOPLE, *(session.slot for session in self._registry)})
         wanted = {s: self._usher.slots(s.who) for s in self._registry if not isinstance(s, AgentSession)}
         await self._tails.follow({slot for slots in wanted.values() for slot in slots})
         for session, slots in wanted.items():
@@ -343,6 +340,8 @@ class Hub:
         sessions = self._registry.of_slot(slot)
         log.warning("sessions_told_the_present", slot=slot, sessions=len(sessions))
         self._doubt(sessions)
+        if slot == PEOPLE:
+            self._notices.lost()
 
     def _doubt(self, sessions: Iterable[Session]) -> None:
         """They may have missed something. Who is just being told the present is told a later one."""

@@ -18,7 +18,7 @@ MAX_REF = 128
 MAX_REASON = 500
 MAX_SEEN = 200
 
-_NO_NUL = r"\A[^\x00]*\Z"
+_NO_NUL = r"^[^\x00]*$"
 
 Ref = Annotated[str, Meta(max_length=MAX_REF)]
 OrderId = Annotated[AnyOrderId, Meta(min_length=1, max_length=64, pattern=_NO_NUL)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dispatch import metrics
-from dispatch.events import Event
+from dispatch.events import Event, Type
 from realtime.connection import Connection
 from realtime.session import AgentSession, CustomerSession, DeskSession, OfferBook, Session
 from realtime.wire import Outbound
@@ -34,6 +34,14 @@ class Registry:
 
     def connection(self, session: Session) -> Connection | None:
         return self._connections.get(session)
+
+    def unsent_bytes(self, session: Session) -> int:
+        conn = self._connections.get(session)
+        return 0 if conn is None else conn.unsent_bytes
+
+    def begun(self) -> list[Session]:
+        """Those that were welcomed."""
+        return [session for session, conn in self._connections.items() if conn.peer is session]
 
     def find(self, session_id: str) -> Session | None:
         return self._by_id.get(session_id)
@@ -84,12 +92,16 @@ class Registry:
             index.setdefault(name, []).append(session)
 
     def concerned(self, event: Event) -> set[Session]:
-        """All that hear of an order's event."""
+        """All that hear of an order's event, or of a position (its customer alone)."""
+        if event.type is Type.TRACKED:
+            return set(self._customers.get(event.customer, ()))
         concerned: set[Session] = set(self.book.sessions(event.order_id))
         concerned.update(self._reading.get(event.region, ()))
         for agent_id in (*event.to, event.holder, event.was):
             concerned.update(self._agents.get(agent_id, ()))
         concerned.update(self._customers.get(event.customer, ()))
+        if event.type is Type.EDITED:
+            concerned.update(self._customers.get(event.detail.get("former_customer", ""), ()))
         if event.desk:
             concerned.update(self._desks.get(event.region, ()))
         return concerned

@@ -278,6 +278,9 @@ class AgentSession(Session):
             if event.type is Type.DECLINED and event.detail["agent_id"] == self.agent.id:
                 self._drop_offer(event.order_id, DECLINED)  # by another session of the same shop
                 return [telling.retract("changed")]
+            if event.type is Type.EDITED and self.agent.id in event.detail.get("retracted", ()):
+                self._drop_offer(event.order_id, NOT_OFFERED)
+                return [telling.retract("changed")]
             return [telling.offer(self.crs)] if event.type in (Type.WIDENED, Type.EDITED) else []
         reason = telling.retract_reason()
         self._drop_offer(event.order_id, _AFTER_RETRACT[reason])
@@ -340,11 +343,21 @@ class CustomerSession(Session):
         self._told: dict[str, int] = {order["id"]: order["version"] for order in orders}
         return {"orders": orders, "more": ["orders"] if more else []}
 
+    def hear(self, telling: Telling) -> list[Outbound]:
+        """Positions are no part of the order's versions: one that would have to wait is left out, another follows."""
+        if telling.event.type is not Type.TRACKED:
+            return super().hear(telling)
+        waits = self.over or not self.ready or telling.event.detail["order_id"] in (self._waiting or ())
+        return [] if waits else [telling.track(self.crs)]
+
     def _is_news(self, event: Event) -> bool:
         return event.version > self._told.get(event.order_id, 0)
 
     def _tell(self, telling: Telling) -> list[Outbound]:
         event = telling.event
+        if event.customer != self.who.sub:
+            self.unsure = True  # it is another's now: the present, without it, says so
+            return []
         if event.order.status in TERMINAL:
             self._told.pop(event.order_id, None)  # nothing follows
         else:

@@ -14,6 +14,7 @@ from dispatch import metrics
 from dispatch.errors import DispatchError
 from dispatch.events import Event
 from dispatch.store import LogReader, Store
+from dispatch.tasks import end
 
 log = structlog.get_logger()
 MOST_AT_ONCE = 512
@@ -41,8 +42,7 @@ class Tail:
 
     async def stop(self) -> None:
         if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
             await self._reader.close()
 
     async def _to_end(self) -> None:

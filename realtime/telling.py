@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dispatch.events import Event, Type
 from dispatch.order import HELD, Order, Status
 from dispatch.views import View, full_view, public_view
-from geo.crs import Crs
+from geo.crs import Crs, from_wgs84
+from geo.point import Point
 from realtime.wire import Outbound
 
 PrivateDetails = Callable[[str], tuple[str, ...]]
@@ -49,6 +50,12 @@ class Telling:
     def order(self, crs: Crs) -> Outbound:
         return self._once("order", crs, lambda: {"type": "order", "order": full_view(self.event.order, crs)})
 
+    def track(self, crs: Crs) -> Outbound:
+        detail = self.event.detail
+        at = from_wgs84(Point(float(detail["lat"]), float(detail["lon"])), crs)
+        message = {"order_id": detail["order_id"], "lat": at.lat, "lon": at.lon, "at": self.event.at}
+        return self._once("track", crs, lambda: {"type": "track"} | message, sheddable=True)
+
     def desk(self, crs: Crs) -> Outbound:
         return self._once(
             "desk", crs, lambda: {"type": "desk", "event": self._desk_word(), "order": full_view(self.event.order, crs)}
@@ -81,10 +88,12 @@ class Telling:
             return "escalated"
         return _DESK_WORDS.get(self.event.type, "changed")
 
-    def _once(self, name: str, crs: Crs | None, make: Callable[[], dict[str, object]]) -> Outbound:
+    def _once(
+        self, name: str, crs: Crs | None, make: Callable[[], dict[str, object]], *, sheddable: bool = False
+    ) -> Outbound:
         made = self._made.get((name, crs))
         if made is None:
-            made = self._made[name, crs] = Outbound(make())
+            made = self._made[name, crs] = Outbound(make(), sheddable=sheddable)
         return made
 
 

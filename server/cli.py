@@ -9,6 +9,7 @@ import contextlib
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,11 +21,12 @@ import uvloop
 from dispatch.assembly import Dispatch
 from dispatch.clock import now_ms
 from dispatch.errors import DispatchError
-from dispatch.identity import AUDIENCE, ID_PATTERN, Verifier
+from dispatch.identity import AUDIENCE, ID_PATTERN
 from dispatch.identity import Role as TokenRole
 from server import config, logs
 from server.config import ConfigError, Role
 from server.embedded import EmbeddedError
+from server.key_forms import KeysFault
 from server.node import serve as serve_node
 from server.node import services as embedded_services
 from server.workers import supervise
@@ -85,6 +87,11 @@ def token(
     for name in region or ():
         if not ID_PATTERN.fullmatch(name):
             raise ConfigError("--region must match [A-Za-z0-9._:-]{1,64}")
+    trust = config.trust(data_dir, embedded=True)
+    if not trust.secrets:
+        raise ConfigError(
+            f"this signs with a secret only: an {trust.algorithm} token is made by whoever has the private key"
+        )
     now = now_ms() // 1000
     claims: dict[str, object] = {
         "sub": sub,
@@ -95,7 +102,9 @@ def token(
     }
     if region:
         claims["regions"] = region
-    print(jwt.encode(claims, config.token_secrets(data_dir, embedded=True)[0], algorithm="HS256"))
+    if trust.issuer:
+        claims["iss"] = trust.issuer
+    print(jwt.encode(claims, trust.secrets[0], algorithm=trust.algorithm.value))
 
 
 @app.command()
@@ -109,9 +118,8 @@ def reconcile(
 
     async def run() -> None:
         async with embedded_services(settings) as running:
-            dispatch = Dispatch(
-                redis_url=running.redis_url, database_url=running.database_url, verifier=Verifier(running.secrets)
-            )
+            verifier = running.trust.verifier(running.trust.source())
+            dispatch = Dispatch(redis_url=running.redis_url, database_url=running.database_url, verifier=verifier)
             await dispatch.start()
             try:
                 differing = [await _reconcile(dispatch, slot, check) for slot in dispatch.catalog.slots]
@@ -153,11 +161,13 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 def main() -> None:
     """The entry point; turns what went wrong into one line and an exit code."""
+    # A short secret is said once, at start; PyJWT would say it of each token, or fail when warnings are errors.
+    warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
     try:
         app()
     except ConfigError as exc:
         _fail(str(exc), 2)
-    except (EmbeddedError, DispatchError) as exc:
+    except (EmbeddedError, DispatchError, KeysFault) as exc:
         _fail(str(exc), 1)
 
 

@@ -10,6 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import jwt
+
+from dispatch.identity import Algorithm
+from server.key_forms import KeysFault
+from server.keys import Trust
 
 SHORT_SECRET = 32
 """Bytes; RFC 7518 §3.2 wants a key at least as long as HS256's hash. A shorter one is taken, with a warning."""
@@ -41,7 +48,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`redis_url` and `database_url` are '' for the embedded servers; `secrets` are all valid for tokens."""
+    """`redis_url` and `database_url` are '' for the embedded servers."""
 
     host: str
     http_port: int
@@ -51,7 +58,7 @@ class Settings:
     workers: int
     redis_url: str
     database_url: str
-    secrets: tuple[str, ...]
+    trust: Trust
     drain_seconds: float
     origins: frozenset[str] | None
     log_format: str
@@ -101,7 +108,7 @@ def read(
         workers=workers,
         redis_url=redis_url,
         database_url=normalised(database_url) if database_url else "",
-        secrets=token_secrets(data_dir, embedded=not redis_url, environment=env),
+        trust=trust(data_dir, embedded=not redis_url, environment=env),
         drain_seconds=_seconds(env, "DISPATCH_DRAIN_SECONDS", 20.0),
         origins=_origins(env.get("DISPATCH_ORIGINS", "")),
         log_format=_choice(env, "DISPATCH_LOG_FORMAT", ("json", "console")),
@@ -117,18 +124,68 @@ def normalised(url: str) -> str:
     raise ConfigError("DISPATCH_DATABASE_URL must begin with postgresql://")
 
 
-def token_secrets(data_dir: Path, *, embedded: bool, environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """The secrets that tokens may be signed with; the first one signs. From DISPATCH_SECRET and, during a rotation,
-    DISPATCH_SECRET_PREVIOUS; with embedded servers one is made once and kept in the data directory."""
+def trust(data_dir: Path, *, embedded: bool, environment: Mapping[str, str] | None = None) -> Trust:
+    """Which tokens are believed: signed with a secret, or with the private part of a public key. Raises ConfigError."""
     env = os.environ if environment is None else environment
+    algorithm = Algorithm(_choice(env, "DISPATCH_TOKEN_ALG", tuple(Algorithm)))
+    issuer = env.get("DISPATCH_TOKEN_ISSUER") or None
+    file, url = env.get("DISPATCH_PUBLIC_KEYS", ""), env.get("DISPATCH_JWKS_URL", "")
+    if file and url:
+        raise ConfigError("DISPATCH_PUBLIC_KEYS and DISPATCH_JWKS_URL exclude each other")
+    if algorithm is Algorithm.HS256:
+        if file or url:
+            name = "DISPATCH_PUBLIC_KEYS" if file else "DISPATCH_JWKS_URL"
+            raise ConfigError(f"DISPATCH_TOKEN_ALG must be RS256 or EdDSA with {name}")
+        return Trust(algorithm, issuer, secrets=_secrets(data_dir, env, embedded=embedded))
+    if not (file or url):
+        raise ConfigError(f"DISPATCH_TOKEN_ALG={algorithm} needs DISPATCH_PUBLIC_KEYS or DISPATCH_JWKS_URL")
+    for name in ("DISPATCH_SECRET", "DISPATCH_SECRET_PREVIOUS"):
+        if env.get(name):
+            raise ConfigError(f"{name} does nothing with DISPATCH_TOKEN_ALG={algorithm}: take it away")
+    return _readable(Trust(algorithm, issuer, key_file=Path(file))) if file else _fetchable(algorithm, issuer, url)
+
+
+def _readable(trust: Trust) -> Trust:
+    try:
+        trust.source()
+    except KeysFault as exc:
+        raise ConfigError(f"DISPATCH_PUBLIC_KEYS: {exc}") from exc
+    return trust
+
+
+def _fetchable(algorithm: Algorithm, issuer: str | None, url: str) -> Trust:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        usable = False
+    if not usable or not url.isascii() or any(char.isspace() for char in url):
+        raise ConfigError("DISPATCH_JWKS_URL must be a URL like https://login.example.com/keys, without credentials")
+    return Trust(algorithm, issuer, key_set_url=url)
+
+
+def _secrets(data_dir: Path, env: Mapping[str, str], *, embedded: bool) -> tuple[str, ...]:
+    """From DISPATCH_SECRET and, during a rotation, DISPATCH_SECRET_PREVIOUS; with embedded servers one is made once
+    and kept in the data directory."""
     given, previous = env.get("DISPATCH_SECRET", ""), env.get("DISPATCH_SECRET_PREVIOUS", "")
+    if previous and not given:
+        raise ConfigError("DISPATCH_SECRET_PREVIOUS needs DISPATCH_SECRET beside it")
+    for name in ("DISPATCH_SECRET", "DISPATCH_SECRET_PREVIOUS"):
+        _require_no_key(name, env.get(name, ""))
     if given:
         return (given, previous) if previous else (given,)
-    if previous:
-        raise ConfigError("DISPATCH_SECRET_PREVIOUS needs DISPATCH_SECRET beside it")
     if not embedded:
         raise ConfigError("DISPATCH_SECRET is required when Redis and PostgreSQL are external")
     return (_kept_secret(data_dir),)
+
+
+def _require_no_key(name: str, secret: str) -> None:
+    """Whoever knows a public key could sign with it."""
+    try:
+        jwt.get_algorithm_by_name("HS256").prepare_key(secret)
+    except jwt.InvalidKeyError as exc:
+        if secret:
+            raise ConfigError(f"{name} is a key, not a secret: public keys go into DISPATCH_PUBLIC_KEYS") from exc
 
 
 def _kept_secret(data_dir: Path) -> str:

@@ -18,6 +18,7 @@ from dispatch.engine import Engine
 from dispatch.errors import DispatchError
 from dispatch.projector import Projector
 from dispatch.records.requests import REMEMBERED_MS
+from dispatch.tasks import end
 
 log = structlog.get_logger()
 GAUGES_S = 5.0
@@ -39,9 +40,7 @@ class Engines:
 
     async def close(self) -> None:
         tasks = [*self._own, *(task for tasks in self._tasks.values() for task in tasks)]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
 
     async def _follow_regions(self) -> None:
         while True:
@@ -49,8 +48,7 @@ class Engines:
             for slot in slots - self._tasks.keys():
                 self._tasks[slot] = self._begin(slot)
             for slot in self._tasks.keys() - slots:
-                for task in self._tasks.pop(slot):
-                    task.cancel()
+                await end(self._tasks.pop(slot))
             await self._dispatch.catalog.changed()
 
     def _begin(self, slot: str) -> list[asyncio.Task[None]]:

@@ -13,24 +13,27 @@ from pathlib import Path
 
 import structlog
 import uvicorn
-from admin_api.app import build_app
-from admin_api.health import build_health_app
 from starlette.applications import Starlette
 
+from admin_api.app import build_app
+from admin_api.health import Document, build_health_app
 from dispatch.assembly import Dispatch
 from dispatch.catalog import PEOPLE
 from dispatch.errors import DispatchError
-from dispatch.identity import Verifier
+from dispatch.tasks import end
+from realtime import asyncapi
 from realtime.hub import Hub
 from realtime.listener import Listener
 from realtime.wire import CloseCode
 from server import embedded
 from server.config import SHORT_SECRET, ConfigError, Settings
 from server.engines import Engines
+from server.keys import KeySource, followed
 
 log = structlog.get_logger()
 HEARTBEAT_SECONDS = 20.0
 CONSOLE = Path(__file__).resolve().parent.parent / "console"
+_STREAM = Document("asyncapi", "The stream, as AsyncAPI 3.0", asyncapi.document)
 
 
 class _Http(uvicorn.Server):
@@ -42,9 +45,10 @@ class _Http(uvicorn.Server):
 
 
 class Node:
-    def __init__(self, settings: Settings, dispatch: Dispatch) -> None:
+    def __init__(self, settings: Settings, dispatch: Dispatch, keys: KeySource | None) -> None:
         self._settings = settings
         self._dispatch = dispatch
+        self._keys = keys if settings.role.streams or settings.role.answers else None  # an engine checks no token
         self._draining = False
 
     async def readiness(self) -> dict[str, str]:
@@ -57,6 +61,8 @@ class Node:
                 found[name] = exc.message
         if found["redis"] == found["postgres"] == "ok":
             found["regions"] = await self._regions()
+        if self._keys is not None:
+            found["keys"] = self._keys.state
         if self._draining:
             found["server"] = "draining"
         return found
@@ -74,6 +80,7 @@ class Node:
         settings = self._settings
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._working())
+            await stack.enter_async_context(followed(self._keys))
             http = _bind(settings.host, settings.http_port, shared=settings.shared_ports)
             ws = _bind(settings.host, settings.ws_port, shared=settings.shared_ports) if settings.role.streams else None
             await stack.enter_async_context(self._answering(http))
@@ -118,7 +125,7 @@ class Node:
     def _app(self) -> Starlette:
         if self._settings.role.answers:
             console = CONSOLE if CONSOLE.is_dir() else None
-            return build_app(self._dispatch, console_dir=console, readiness=self.readiness)
+            return build_app(self._dispatch, console_dir=console, readiness=self.readiness, documents=[_STREAM])
         return build_health_app(self.readiness)
 
     @asynccontextmanager
@@ -141,12 +148,16 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if len(settings.secrets[0].encode()) < SHORT_SECRET:
-        log.warning("short_secret", bytes=len(settings.secrets[0].encode()), advised=SHORT_SECRET)
+    for secret in settings.trust.secrets[:1]:
+        if len(secret.encode()) < SHORT_SECRET:
+            log.warning("short_secret", bytes=len(secret.encode()), advised=SHORT_SECRET)
+    if (settings.trust.key_set_url or "").startswith("http:"):
+        log.warning("keys_over_plain_http", advised="https, or a network that nobody else is in")
+    keys = settings.trust.source()
     async with services(settings) as running:
-        verifier = Verifier(running.secrets)
+        verifier = running.trust.verifier(keys)
         dispatch = Dispatch(redis_url=running.redis_url, database_url=running.database_url, verifier=verifier)
-        await Node(running, dispatch).run(stop)
+        await Node(running, dispatch, keys).run(stop)
 
 
 @asynccontextmanager
@@ -160,8 +171,7 @@ async def services(settings: Settings) -> AsyncIterator[Settings]:
     try:
         yield settings.on(running.redis_url, running.database_url)
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        await end([watching])
         await running.stop()
 
 

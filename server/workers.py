@@ -57,9 +57,10 @@ async def _start(settings: Settings) -> asyncio.subprocess.Process:
     given = {
         "DISPATCH_REDIS_URL": settings.redis_url,
         "DISPATCH_DATABASE_URL": settings.database_url,
-        "DISPATCH_SECRET": settings.secrets[0],
         "DISPATCH_SHARED_PORTS": "1",
     }
+    if settings.trust.secrets:  # it may be the one of the data directory
+        given["DISPATCH_SECRET"] = settings.trust.secrets[0]
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "server.cli", "serve", *(str(part) for pair in options.items() for part in pair),
         env=os.environ | given,

@@ -96,8 +96,7 @@ class City:
         return await self.dispatch.intake.place(SERVICE, kind, draft, region=None, order_id=str(ULID()), request="")
 
 
-@pytest.fixture
-async def city(dispatch: Dispatch) -> City:
+async def new_city(dispatch: Dispatch) -> City:
     cell = next(_cells)
     centre = Point(lat=-60 + 0.5 * (cell % 240), lon=-170 + 0.5 * (cell // 240))
     region = f"city-{cell}"
@@ -107,3 +106,8 @@ async def city(dispatch: Dispatch) -> City:
     await dispatch.catalog.put_region(region, feature)
     await dispatch.reconciler.region(region)
     return City(dispatch, region, centre)
+
+
+@pytest.fixture
+async def city(dispatch: Dispatch) -> City:
+    return await new_city(dispatch)

@@ -4,7 +4,8 @@ local function load(id)
   if #flat == 0 then return nil end
   local f, o = {}, {id = id, dirty = {}}
   for i = 1, #flat, 2 do
-    if flat[i] == 'entry' then o.entry = flat[i + 1] else f[flat[i]] = flat[i + 1] end
+    if flat[i] == 'entry' then o.entry = flat[i + 1]
+    elseif flat[i] ~= 'tracked_at' then f[flat[i]] = flat[i + 1] end
   end
   o.f, o.was, o.was_on_desk = f, HELD[f.status] and f.agent_id or '', f.desk_at ~= ''
   return o
@@ -38,6 +39,10 @@ local function index(o)
     if room and has(',' .. f.audience .. ',', role) then redis.call('GEOADD', key('wanting', role), f.lon, f.lat, o.id)
     else redis.call('ZREM', key('wanting', role), o.id) end
   end
+  -- By the area that candidates see: whoever bisects the hall's radius learns no more than that.
+  if f.status == STATUS.open then
+    redis.call('GEOADD', key('hall'), string.format('%.3f', f.lon), string.format('%.3f', f.lat), o.id)
+  else redis.call('ZREM', key('hall'), o.id) end
   local holder = HELD[f.status] and f.agent_id or ''
   if o.was ~= '' and o.was ~= holder then redis.call('SREM', key('jobs', o.was), o.id) end
   if holder ~= '' then redis.call('SADD', key('jobs', holder), o.id) end
@@ -64,10 +69,11 @@ local function commit(o, kind, actor, data, to)
   o.dirty, o.was, o.was_on_desk = {}, holder, f.desk_at ~= ''
 end
 
--- An agent's event: it stands in the same log, with `n` and no version.
-local function signal(kind, agent_id, data)
+-- An agent's event, or a customer's: it stands in the same log, with `n` and no version.
+local function signal(kind, agent_id, data, customer_id)
   append({
-    'type', kind, 'order', '', 'version', '0', 'to', agent_id, 'holder', '', 'was', '', 'customer', '', 'desk', '',
+    'type', kind, 'order', '', 'version', '0', 'to', agent_id, 'holder', '', 'was', '',
+    'customer', customer_id or '', 'desk', '',
     'body', cmsgpack.pack({at = now, actor = '', epoch = epoch, data = data}),
   })
 end
@@ -85,6 +91,11 @@ end
 local function stall_due(f, status)
   local ms = string.match(',' .. f.stall .. ',', ',' .. status .. ':(%d+),')
   return ms and now + ms or ''
+end
+
+-- Whether a scheduled order's time lies ahead. Within a second it has come: nobody wakes up for a nearer deadline.
+local function lies_ahead(opens_at)
+  return opens_at ~= '' and tonumber(opens_at) > now + 1000
 end
 
 local function taken_by_another(f, dispatcher_id)

@@ -38,8 +38,9 @@ local function why_not(agent_id, p, f)
   return nil
 end
 
-local function note_offer(o, agent_id)
-  redis.call('HSET', key('offers', o.id), agent_id, o.f.round .. ':' .. int(now))
+-- `of`: the round that made the offer, or `hall`.
+local function note_offer(o, agent_id, of)
+  redis.call('HSET', key('offers', o.id), agent_id, of .. ':' .. int(now))
   redis.call('ZADD', key('inbox', agent_id), now, o.id)
   redis.call('ZREMRANGEBYRANK', key('inbox', agent_id), 0, -1001) -- nobody reads it while his session lives
 end
@@ -82,10 +83,15 @@ local function match_order(o)
   table.sort(found, function(a, b) return a.m < b.m or (a.m == b.m and a.id < b.id) end)
   for i = 1, math.min(room, #found) do
     agents[i] = found[i].id
-    note_offer(o, found[i].id)
+    note_offer(o, found[i].id, f.round)
   end
   set(o, {round_offered = f.round_offered + #agents, offered = f.offered + #agents})
   return agents
+end
+
+-- The round's bonus is the least. Only orders that were placed before it was kept lack it.
+local function set_bonus(o)
+  set(o, {bonus_fen = math.max(tonumber(o.f.own_bonus_fen), tonumber(o.f.round_bonus_fen or 0))})
 end
 
 -- A round starts: terms in, offers out, one event. `forget`: an entry into open, where earlier offers end.
@@ -99,7 +105,8 @@ local function start_round(o, terms, forget, kind, actor, data)
   if tonumber(redis.call('GET', reach) or '0') < terms.radius_m then redis.call('SET', reach, int(terms.radius_m)) end
   set(o, {status = STATUS.open, round = terms.round, rounds = terms.rounds, radius_m = terms.radius_m, limit = terms.limit,
     audience = terms.audience, stall = terms.stall, round_offered = 0, due_at = now + terms.duration_ms,
-    bonus_fen = math.max(tonumber(f.own_bonus_fen), terms.bonus_fen)})
+    round_bonus_fen = terms.bonus_fen})
+  set_bonus(o)
   set(o, OFF_DESK)
   local agents = match_order(o)
   data.round, data.radius_m, data.bonus_fen, data.agents = terms.round, terms.radius_m, tonumber(f.bonus_fen), agents
@@ -111,10 +118,18 @@ local function offer_if_wanted(agent_id, p, order_id, distance_m)
   if redis.call('HEXISTS', key('offers', order_id), agent_id) == 1 then return false end
   local o = load(order_id)
   if not o or distance_m > tonumber(o.f.radius_m) or why_not(agent_id, p, o.f) then return false end
-  note_offer(o, agent_id)
+  note_offer(o, agent_id, o.f.round)
   set(o, {round_offered = o.f.round_offered + 1, offered = o.f.offered + 1})
   commit(o, 'offered', 'engine:', {round = tonumber(o.f.round), agents = {agent_id}}, {agent_id})
   return true
+end
+
+-- He was shown the order in the hall: it is offered to him, beyond its round's limit.
+local function offer_in_hall(o, agent_id, actor)
+  if redis.call('HEXISTS', key('offers', o.id), agent_id) == 1 then return end
+  note_offer(o, agent_id, 'hall')
+  set(o, {offered = o.f.offered + 1})
+  commit(o, 'offered', actor, {round = tonumber(o.f.round), agents = {agent_id}, hall = true}, {agent_id})
 end
 
 -- The agent became eligible, came nearer or has room again: the open orders that want him, at most `enough` at a

@@ -1,10 +1,10 @@
 -- An agent leaves the region for another one: refused while he holds jobs here. His sessions start over.
 -- KEYS: agent jobs sessions seen
 -- ARGV: agent_id
--- USES: emit match
+-- USES: emit sessions match
 -- Answers: ok | holds
 if redis.call('SCARD', jobs_key) > 0 then return {'holds', emitted, ''} end
-for _, session_id in ipairs(redis.call('ZRANGE', sessions_key, 0, -1)) do redis.call('HDEL', key('session'), session_id) end
+for _, session_id in ipairs(redis.call('ZRANGE', sessions_key, 0, -1)) do forget_session(agent_id, session_id) end
 withdraw_offers(agent_id)
 redis.call('DEL', agent_key, sessions_key)
 redis.call('ZREM', seen_key, agent_id)

@@ -1,7 +1,8 @@
 -- Positions of valets, gathered by a hub. A moving agent is matched at most each `match_ms` or `match_m`; what that
--- leaves out, the refresh makes up. An old session's position does not count; a shop stands at its home.
+-- leaves out, the refresh makes up. An old session's position does not count; a shop stands at its home. The customers
+-- of orders that he is on his way with hear where he is, of each order at most each `track_ms`.
 -- KEYS: seen
--- ARGV: moves match_ms match_m
+-- ARGV: moves match_ms match_m track_ms
 -- USES: emit match
 -- Answers: ok
 local function far(p, lat, lon)
@@ -10,6 +11,16 @@ local function far(p, lat, lon)
   local dy = (lat - mlat) * 111195
   local dx = (lon - mlon) * 111195 * math.cos(math.rad(lat))
   return dx * dx + dy * dy > match_m * match_m
+end
+
+local function track(agent_id, lat, lon)
+  for _, order_id in ipairs(redis.call('SMEMBERS', key('jobs', agent_id))) do
+    local f = redis.call('HMGET', key('order', order_id), 'status', 'customer_id', 'tracked_at')
+    if HELD[f[1]] and f[1] ~= STATUS.assigned and now - (f[3] or 0) >= tonumber(track_ms) then
+      redis.call('HSET', key('order', order_id), 'tracked_at', int(now))
+      signal('tracked', '', {order_id = order_id, lat = tonumber(lat), lon = tonumber(lon)}, f[2])
+    end
+  end
 end
 
 for _, move in ipairs(cmsgpack.unpack(moves)) do
@@ -24,6 +35,7 @@ for _, move in ipairs(cmsgpack.unpack(moves)) do
     else
       redis.call('HSET', key('agent', agent_id), 'lat', lat, 'lon', lon)
     end
+    track(agent_id, lat, lon)
   end
 end
 return {'ok', {}, ''}

@@ -9,7 +9,7 @@ if again then return again end
 if redis.call('EXISTS', order_key) == 1 then return {'exists', emitted, ''} end
 local o = {id = order_id, f = cmsgpack.unpack(state), dirty = {}, was = '', was_on_desk = false}
 set(o, o.f)
-if opens_at ~= '' and tonumber(opens_at) > now then
+if lies_ahead(opens_at) then
   set(o, {status = STATUS.scheduled, due_at = opens_at})
   commit(o, 'placed', actor, {})
 else

@@ -7,7 +7,7 @@ exactly one region.
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from dispatch.records.database import Database
@@ -64,6 +64,16 @@ class Agents:
             if await connection.scalar(region_kept(agent.region)) is None:
                 return None
             return _agent((await connection.execute(upsert.returning(AGENTS))).one())
+
+    async def rehome(self, agent: Agent, region: str) -> Agent | None:
+        """The profile with another region; None when it was put anew since it was read, or the region is gone."""
+        unchanged = and_(AGENTS.c.id == agent.id, AGENTS.c.updated_at == agent.updated_at)
+        moved = update(AGENTS).where(unchanged).values(region=region, updated_at=AGENTS.c.updated_at + 1)
+        async with self._database.transaction() as connection:
+            if await connection.scalar(region_kept(region)) is None:
+                return None
+            row = (await connection.execute(moved.returning(AGENTS))).one_or_none()
+        return None if row is None else _agent(row)
 
     async def page(
         self, *, regions: frozenset[str] | None, role: str | None, limit: int, after: str | None

@@ -6,7 +6,7 @@ Knows not who is addressed beyond what a query can tell. Invariant: lists are pa
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, any_, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from dispatch.notice import Notice
@@ -62,14 +62,14 @@ def _narrowed(query: Select[Any], asked: Asked) -> Select[Any]:
     if asked.regions is not None:
         query = query.where(or_(columns.region.is_(None), columns.region.in_(asked.regions)))
     if asked.role is not None:
-        query = query.where(columns.roles.any(asked.role))
+        query = query.where(literal(asked.role) == any_(columns.roles))
     if asked.in_force_at is not None:
         query = query.where(columns.until_at > asked.in_force_at)
     return query
 
 
 def _notice(row: Any) -> Notice:
-    facts = dict(row._mapping)
+    facts = {str(name): value for name, value in row._mapping.items()}
     lat, lon = facts.pop("near_lat"), facts.pop("near_lon")
     near = None if lat is None else Point(lat=lat, lon=lon)
     return msgspec.convert(facts | {"near": near}, Notice)

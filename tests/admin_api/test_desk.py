@@ -47,3 +47,26 @@ async def test_only_what_is_on_the_desk_is_taken_up(house: House) -> None:
 async def test_a_faulty_cursor_is_named(house: House) -> None:
     for cursor in ("W10", "WzEsMl0", "Wy0xLCJhIl0"):  # [], [1,2], [-1,"a"]
         problem(await house.dispatcher.get("/v1/desk", cursor=cursor), 422, "invalid", "cursor")
+
+
+async def test_while_one_has_it_in_hand_others_only_assign_by_force(house: House) -> None:
+    order, agent = await house.escalated(), await house.city.valet("w")
+    path, other = f"/v1/orders/{order['id']}", house.asker("dispatcher", "d-2")
+    taken = (await house.dispatcher.post(f"/v1/desk/{order['id']}/take_up")).json()
+    assert taken["taken_up"]["until_at"] > order["created_at"]
+    for command, body in (("reopen", {}), ("close", {"outcome": "x"}), ("assign", {"agent_id": agent.id})):
+        problem(await other.post(f"{path}/{command}", body), 409, "conflict")
+    given = await other.post(f"{path}/assign", {"agent_id": agent.id, "force": True})
+    assert (given.json()["assignment"]["dispatcher_id"], given.json()["taken_up"]) == ("d-2", None)
+
+
+async def test_who_has_it_in_hand_does_what_he_likes(house: House) -> None:
+    agent = await house.city.valet("w")
+    commands: list[tuple[str, dict[str, object]]] = [
+        ("reopen", {}), ("close", {"outcome": "x"}), ("assign", {"agent_id": agent.id}),
+    ]  # fmt: skip
+    for i, (command, body) in enumerate(commands):
+        order = await house.escalated(f"v-{i}")
+        await house.dispatcher.post(f"/v1/desk/{order['id']}/take_up")
+        done = await house.dispatcher.post(f"/v1/orders/{order['id']}/{command}", body)
+        assert (done.status_code, done.json()["taken_up"]) == (200, None), command

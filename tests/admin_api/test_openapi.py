@@ -1,19 +1,26 @@
 """The OpenAPI document says what the routes do."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import msgspec
 import orjson
 import pytest
+import schemathesis
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from admin_api import examples
 from admin_api.app import OPERATIONS
+from admin_api.endpoint import Operation
 from admin_api.openapi import document
+from admin_api.problems import STATUSES
+from dispatch.errors import Code
 
-METHODS = {"get", "put", "post", "delete"}
+METHODS = {"get", "put", "patch", "post", "delete"}
 
 
 @pytest.fixture
@@ -30,9 +37,10 @@ async def test_every_route_is_documented_and_no_other(served: dict[str, Any], ap
     assert all(item.keys() <= METHODS for item in served["paths"].values())
 
 
-async def test_every_reference_leads_somewhere(served: dict[str, Any]) -> None:
-    named = set(re.findall(r'"\$ref":"#/components/schemas/([^"]+)"', orjson.dumps(served).decode()))
-    assert named == served["components"]["schemas"].keys()
+async def test_every_reference_leads_somewhere_and_every_component_is_used(served: dict[str, Any]) -> None:
+    named = set(re.findall(r'"\$ref":"#/components/(\w+)/([^"]+)"', orjson.dumps(served).decode()))
+    components = {(kind, name) for kind in ("schemas", "responses") for name in served["components"][kind]}
+    assert named == components
 
 
 async def test_operations_have_names_of_their_own(served: dict[str, Any]) -> None:
@@ -64,9 +72,96 @@ async def test_requests_are_strict_and_answers_may_grow(served: dict[str, Any]) 
         assert "additionalProperties" not in schemas[name]
 
 
+# --- what other tools make of it ----------------------------------------------------------------------
+
+
+async def test_it_is_an_openapi_document(served: dict[str, Any]) -> None:
+    schemathesis.openapi.from_dict(served).validate()
+    for form in served["components"]["schemas"].values():
+        jsonschema_rs.meta.validate(form)
+
+
+def contents(served: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every media type of every request and answer, with the words to find it by."""
+    for path, item in served["paths"].items():
+        for method, each in item.items():
+            for media, content in each.get("requestBody", {}).get("content", {}).items():
+                yield f"{method} {path} {media}", content
+            for status, answer in each["responses"].items():
+                for media, content in answer.get("content", {}).items():
+                    yield f"{method} {path} {status} {media}", content
+    for name, answer in served["components"]["responses"].items():
+        for media, content in answer["content"].items():
+            yield f"{name} {media}", content
+
+
+def shown(content: dict[str, Any]) -> list[Any]:
+    return [each["value"] for each in content.get("examples", {}).values()] + [
+        content[name] for name in ("example",) if name in content
+    ]
+
+
+def fits(served: dict[str, Any], form: dict[str, Any], value: Any) -> bool:
+    return jsonschema_rs.is_valid({"components": served["components"], **form}, value)
+
+
+async def test_every_content_has_an_example_that_fits(served: dict[str, Any]) -> None:
+    for where, content in contents(served):
+        if content["schema"] != {"type": "object"}:  # the documents themselves are no example
+            assert shown(content), where
+        assert all(fits(served, content["schema"], value) for value in shown(content)), where
+
+
+async def test_an_answer_of_another_form_does_not_fit(served: dict[str, Any]) -> None:
+    """The schemas are no empty words."""
+    order = next(content for where, content in contents(served) if where == "post /v1/orders 201 application/json")
+    (value,) = shown(order)
+    assert fits(served, order["schema"], value | {"new": 1})
+    assert not fits(served, order["schema"], value | {"status": "lost"})
+    assert not fits(served, order["schema"], {name: value[name] for name in value if name != "version"})
+
+
+async def test_every_path_parameter_has_an_example_that_fits(served: dict[str, Any]) -> None:
+    for path, item in served["paths"].items():
+        for each in item.values():
+            for parameter in each.get("parameters", ()):
+                if "example" in parameter:
+                    assert fits(served, parameter["schema"], parameter["example"]), (path, parameter["name"])
+                else:
+                    assert parameter["in"] != "path", (path, parameter["name"])
+
+
+async def test_every_code_has_an_example_in_its_status(served: dict[str, Any]) -> None:
+    codes = {
+        (value["code"], value["status"])
+        for answer in served["components"]["responses"].values()
+        for content in answer["content"].values()
+        for value in shown(content)
+    }
+    assert codes == {(code, status) for code, status in STATUSES.items() if code is not Code.RATE_LIMITED} | {
+        ("invalid", 400)
+    }
+
+
+async def test_who_may_ask_and_with_what(served: dict[str, Any]) -> None:
+    (scheme,) = served["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["scheme"], scheme["bearerFormat"]) == ("http", "bearer", "JWT")
+    for path, item in served["paths"].items():
+        for each in item.values():
+            assert each["security"] == ([{"token": []}] if path.startswith("/v1/") else [])
+            assert ("x-roles" in each) == path.startswith("/v1/")
+
+
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: f"{each.method} {each.path}")
-def test_examples_have_the_form_they_are_examples_of(operation: Any) -> None:
+def test_examples_have_the_form_they_are_examples_of(operation: Operation) -> None:
+    """Answers to the letter: the document's schemas let answers grow."""
     if operation.example is not None:
         msgspec.convert(operation.example, operation.body)
     elif operation.body is not None:
         assert not any(field.required for field in msgspec.structs.fields(operation.body))
+    if operation.answer_example is not None:
+        assert len(operation.answer) == 1
+        msgspec.convert(operation.answer_example, operation.answer[0])
+    else:
+        for form in operation.answer:
+            msgspec.convert(examples.of_answer(form), form)

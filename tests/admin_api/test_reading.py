@@ -118,6 +118,16 @@ def test_what_was_let_in_is_as_it_was_sent(value: Any) -> None:
         assert found == value
 
 
+@pytest.mark.parametrize(("written", "number"), [(b"5.0", 5), (b"5e2", 500), (b"-0.0", 0), (b"0.5e1", 5)])
+def test_an_integer_may_be_written_as_a_float(written: bytes, number: int) -> None:
+    value = parse(b'{"inner": {"number": 1.5}, "count": ' + written + b"}")
+    assert convert(value, Outer) == Outer(Inner(1.5), count=number)
+
+
+def test_a_float_beyond_53_bits_is_no_integer() -> None:
+    assert refused(b'{"inner": {"number": 1}, "count": 1e20}').faults == (("count", "expected integer, got number"),)
+
+
 # --- bodies -------------------------------------------------------------------------------------------
 
 

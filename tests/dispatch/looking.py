@@ -4,7 +4,7 @@ Owns no rule: what must stand there is derived from the order's state by the rul
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from sqlalchemy import text
@@ -19,6 +19,16 @@ from tests.conftest import City
 
 PATIENCE_S = 20.0
 """How long a test waits for what must happen; only a failing one waits that long."""
+
+
+async def looks() -> AsyncIterator[None]:
+    """For what nobody announces: a look at it each time round, until the test's patience is at its end."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + PATIENCE_S
+    while clock() < end:
+        yield
+        await asyncio.sleep(0.01)
+    raise TimeoutError
 
 
 async def redis(city: City, *command: str | int | float | bytes) -> Any:
@@ -68,6 +78,7 @@ async def state(city: City, order_id: str) -> State:
     flat = await redis(city, "HGETALL", key(city.region, "order", order_id))
     found = {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}
     found.pop("entry", None)
+    found.pop("tracked_at", None)
     return found
 
 
@@ -96,27 +107,28 @@ async def due_at(city: City, order_id: str) -> str:
 
 
 async def check_indexes(city: City, order_id: str) -> None:
-    """Deadlines, desk, wanting and jobs follow from the order's state alone."""
+    """Deadlines, desk, hall, wanting and jobs follow from the order's state alone."""
     f = await state(city, order_id)
     deadline = await redis(city, "ZSCORE", key(city.region, "deadlines"), order_id)
     assert (deadline or b"").decode() == f["due_at"]
     desk = await redis(city, "ZSCORE", key(city.region, "desk"), order_id)
     assert (desk or b"").decode() == f["desk_at"]
+    assert (order_id in await members(city, "hall")) is (f["status"] == "open")
     room = f["status"] == "open" and int(f["round_offered"]) < int(f["limit"])
     for role in ("valet", "shop"):
         wanted = room and role in f["audience"].split(",")
         assert (order_id in await members(city, "wanting", role)) is wanted
-    holders = {agent async for agent in _holders(city, order_id)}
-    assert holders == ({f["agent_id"]} if f["status"] in HELD else set())
+    assert await _holders(city, order_id) == ([f["agent_id"]] if f["status"] in HELD else [])
     if f["status"] in TERMINAL:
         assert f["due_at"] == f["desk_at"] == f["taken_by"] == ""
 
 
-async def _holders(city: City, order_id: str) -> Any:
-    prefix = key(city.region, "jobs", "")
-    for name in await redis(city, "KEYS", prefix + "*"):
-        if await redis(city, "SISMEMBER", name, order_id):
-            yield name.decode().removeprefix(prefix)
+async def _holders(city: City, order_id: str) -> list[str]:
+    """Of all the region's agents, those whose load it is."""
+    ids = [agent.id for agent in await city.dispatch.records.agents.of_region(city.region)]
+    names = [key(city.region, "jobs", agent_id) for agent_id in ids]
+    held = await city.dispatch.store.direct([("SISMEMBER", name, order_id) for name in names])
+    return [agent_id for agent_id, holds in zip(ids, held, strict=True) if holds]
 
 
 async def check_log(city: City) -> None:

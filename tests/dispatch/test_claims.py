@@ -74,7 +74,7 @@ async def test_the_holder_who_asks_again_hears_the_same(city: City) -> None:
     first = await _grab(city, order, agent)
     assert first == await _grab(city, order, agent)
     assert first.fence == 1
-    twice = await asyncio.gather(_grab(city, order, agent), _grab(city, order, agent))
+    twice = await asyncio.gather(*(_grab(city, order, agent) for _ in range(2)))
     assert twice == [first, first]
 
 
@@ -182,10 +182,11 @@ async def test_a_released_order_is_won_with_the_next_fence(city: City) -> None:
 async def test_who_lost_the_fence_in_postgresql_hears_taken(city: City) -> None:
     """Only after Redis lost what it had acknowledged."""
     agent, order = await city.valet("v"), await city.place()
-    async with city.dispatch.records.database.transaction() as connection:
-        await connection.exec_driver_sql(
-            f"INSERT INTO assignments (order_id, fence, agent_id, by, at) VALUES ('{order.id}', 1, 'another', 'grab', 1)"
-        )
+    await rows(
+        city.dispatch,
+        "INSERT INTO assignments (order_id, fence, agent_id, by, at) VALUES (:id, 1, 'another', 'grab', 1) RETURNING 1",
+        id=order.id,
+    )
     assert (await _grab(city, order, agent)).outcome is Outcome.TAKEN
 
 

@@ -7,7 +7,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+from dispatch.assembly import Dispatch
+
+POSTGRES_SOCKET = ".s.PGSQL.5432"
 CHUNK = 1 << 16
 
 
@@ -64,6 +68,7 @@ class Gate:
         except (asyncio.CancelledError, OSError):
             writer.transport.abort()
         finally:
+            writer.close()
             self._passing.discard(task)
 
 
@@ -85,7 +90,6 @@ class _Passage:
             finally:
                 requests.close()
                 back.cancel()
-        self._writer.close()
 
     async def _pass_requests(self, requests: asyncio.StreamWriter) -> None:
         while chunk := await self._reader.read(CHUNK):
@@ -105,6 +109,7 @@ class _Passage:
                 await held.stop_here()
             self._writer.write(chunk)
             await self._writer.drain()
+        self._writer.close()
 
 
 @asynccontextmanager
@@ -115,3 +120,32 @@ async def gate(path: Path, server: Path) -> AsyncIterator[Gate]:
         yield made
     finally:
         await made.cut()
+
+
+class Gated(NamedTuple):
+    """The use cases of another process, with a gate before each server."""
+
+    dispatch: Dispatch
+    redis: Gate
+    postgres: Gate
+
+
+@asynccontextmanager
+async def gated(dispatch: Dispatch, folder: Path) -> AsyncIterator[Gated]:
+    """On the same Redis and PostgreSQL as `dispatch`."""
+    database = dispatch.records.database.url
+    user, _, host = database.partition("?host=")
+    real_redis, real_postgres = Path(dispatch.store._url.removeprefix("unix://")), Path(host) / POSTGRES_SOCKET
+    async with (
+        gate(folder / "redis.sock", real_redis) as redis,
+        gate(folder / POSTGRES_SOCKET, real_postgres) as postgres,
+    ):
+        found = Dispatch(
+            redis_url=f"unix://{folder}/redis.sock", database_url=f"{user}?host={folder}", verifier=dispatch.verifier
+        )
+        try:
+            await found.start()
+            await found.store.ping()
+            yield Gated(found, redis, postgres)
+        finally:
+            await found.close()

@@ -10,6 +10,7 @@ from typing import Any
 
 import jwt
 import msgpack  # type: ignore[import-untyped]  # it has no types
+import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -20,11 +21,15 @@ from dispatch.assembly import Dispatch
 from dispatch.events import Event
 from dispatch.identity import AUDIENCE
 from dispatch.order import Customer, Order
+from dispatch.policy import terms
 from dispatch.records.agents import Agent
+from dispatch.scripts import key
+from realtime.answers import ServerMessage
 from realtime.connection import Connection
 from realtime.hub import Hub
 from realtime.listener import Listener
 from tests.conftest import SECRET, City
+from tests.realtime.gate import Hold
 from tests.realtime.stream import PATIENCE
 
 Message = dict[str, Any]
@@ -50,11 +55,17 @@ class Client:
         packed = self.stream.subprotocol == "dispatch.v1.msgpack"
         await self.stream.send(msgpack.packb(message) if packed else json.dumps(message))
 
-    async def hear(self, kind: str) -> Message:
-        """The next message, which must be of this type."""
+    async def next(self) -> Message:
+        """The next message, which must have one of the forms that the AsyncAPI document tells of."""
         async with asyncio.timeout(PATIENCE):
             frame = await self.stream.recv()
         message: Message = json.loads(frame) if isinstance(frame, str) else msgpack.unpackb(frame)
+        msgspec.convert(message, ServerMessage)
+        return message
+
+    async def hear(self, kind: str) -> Message:
+        """The next message, which must be of this type."""
+        message = await self.next()
         assert message["type"] == kind, message
         return message
 
@@ -72,10 +83,17 @@ class Client:
     async def grab(self, order: Order) -> Message:
         return await self.ask("grab", "verdict", order_id=order.id)
 
+    async def rest(self) -> list[Message]:
+        """Everything that waits to be read."""
+        await self.say("ping", ref="rest?")
+        found = []
+        while (message := await self.next()).get("ref") != "rest?":
+            found.append(message)
+        return found
+
     async def quiet(self) -> None:
         """Nothing waits to be read."""
-        await self.say("ping", ref="quiet?")
-        assert (await self.hear("pong"))["ref"] == "quiet?"
+        assert await self.rest() == []
 
     async def farewell(self) -> Message:
         """`bye`, then the close frame with the same code."""
@@ -99,12 +117,18 @@ class WatchedHub(Hub):
     def __init__(self, dispatch: Dispatch) -> None:
         super().__init__(dispatch, heartbeat_seconds=20.0)
         self.heard: set[str] = set()
+        self.losses: set[str] = set()
         self.changed = asyncio.Event()
         self.lost_count = 0
 
     def hear(self, events: list[Event]) -> None:
         super().hear(events)
         self.heard.update(event.order_id for event in events)
+        self._tell_watchers()
+
+    def _lost(self, slot: str) -> None:
+        super()._lost(slot)
+        self.losses.add(slot)
         self._tell_watchers()
 
     def lost(self, conn: Connection) -> None:
@@ -153,13 +177,19 @@ class Node:
             while not true():
                 await self.hub.changed.wait()
 
-    async def settled(self, city: City) -> None:
-        """The hub has heard everything that stands in the city's log by now, and told it."""
+    async def heard(self, city: City) -> Order:
+        """The hub has heard everything that stands in the city's log by now, the order that is returned last."""
         marker = await city.place("voice", north_m=10_000, customer=Customer("nobody"))
         await self.until(lambda: marker.id in self.hub.heard)
+        return marker
+
+    async def settled(self, city: City) -> Order:
+        """… and told it, PostgreSQL has it, and nothing is under way."""
+        marker = await self.heard(city)
         async with asyncio.timeout(PATIENCE):
             while tasks := self.hub._tasks:
                 await asyncio.wait(tasks)
+        return marker
 
     async def close(self) -> None:
         async with asyncio.timeout(PATIENCE):
@@ -169,8 +199,8 @@ class Node:
 
 
 @asynccontextmanager
-async def node(dispatch: Dispatch, **limits: Any) -> AsyncIterator[Node]:
-    """At the end nothing of it is left, and no bug was met."""
+async def node(dispatch: Dispatch, *, bugs: int = 0, **limits: Any) -> AsyncIterator[Node]:
+    """At the end nothing of it is left, and no bug was met but those that the test has made."""
     hub = WatchedHub(dispatch)
     listener = Listener(hub, **({"sweep_seconds": 0.02, "close_seconds": 5.0} | limits))
     sock = socket.create_server(("127.0.0.1", 0))
@@ -187,6 +217,36 @@ async def node(dispatch: Dispatch, **limits: Any) -> AsyncIterator[Node]:
         await made.close()
         loop.set_exception_handler(None)
     assert faults == []
-    assert metrics.BROKEN._value.get() == broken
+    assert metrics.BROKEN._value.get() == broken + bugs
     assert list(hub._registry) == []
     assert hub._registry.book._sessions == {}
+
+
+async def reached(held: Hold) -> None:
+    async with asyncio.timeout(PATIENCE):
+        await held.reached.wait()
+
+
+async def widen(city: City, order: Order) -> None:
+    """Its round is over, and there is another."""
+    policy = await city.dispatch.catalog.policy(order.kind)
+    packed = msgspec.msgpack.encode(terms(policy, order.round + 1))
+    await city.dispatch.store.run("widen", city.region, order_id=order.id, due_at=str(order.due_at), terms=packed)
+
+
+async def escalate(city: City, order: Order) -> Order:
+    """Its rounds are over."""
+    reply = await city.dispatch.store.run(
+        "escalate", city.region, order_id=order.id, due_at=str(order.due_at), desk_ms=900_000
+    )
+    await city.dispatch.records.ledger.apply(reply.events)
+    return reply.events[-1].order
+
+
+async def known_sessions(city: City, member: str, slot: str | None = None) -> list[str]:
+    """What Redis knows."""
+    slot = slot or city.region
+    both = [("ZRANGE", key(slot, "sessions", member), 0, -1), ("HGETALL", key(slot, "session"))]
+    sessions, flat = await city.dispatch.store.direct(both)
+    assert set(sessions) <= set(flat[::2])
+    return [session_id.decode() for session_id in sessions]

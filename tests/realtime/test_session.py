@@ -416,6 +416,18 @@ def test_an_answer_that_the_present_overtook_leaves_doubt(session: AgentSession,
     assert (session.unsure, session.jobs) == (False, {})
 
 
+def test_an_answer_older_than_the_present_leaves_doubt_and_the_newer_version(session: AgentSession, log: Log) -> None:
+    session.hear(log.opened("v-1"))
+    session.wait("o-1")
+    log.assigned("v-1")
+    won = Verdict(Outcome.WON, fence=1, order=log.order())
+    session.doubt()
+    log.progressed(Status.EN_ROUTE)
+    begin(session, log, jobs=("o-1",))
+    session.verdict("ref", "o-1", won)
+    assert (session.unsure, session.jobs) == (True, {"o-1": 3})
+
+
 def test_a_reader_of_the_present_hears_of_new_doubts(session: AgentSession) -> None:
     session.doubt()
     before = session.doubts
@@ -515,6 +527,16 @@ def test_a_customer_hears_each_change_newer_than_what_he_was_shown(log: Log) -> 
         session.hear(telling)
     assert told(session.resume()) == [("order", "o-1", 3)]
     assert told(session.hear(log.opened("v-1", order_id="o-2"))) == [("order", "o-2", 1)]
+
+
+def test_a_former_customer_is_told_the_present_instead(log: Log) -> None:
+    log.opened()
+    session = CustomerSession("s-1", Identity("c-1", Role.CUSTOMER, None, 0), Crs.WGS84, "customer:c-1", ("r",))
+    session.lists([full_view(log.order())], False)
+    session.resume()
+    made_over = log.add(Type.EDITED, data={"former_customer": "c-1"}, customer_id="c-2")
+    assert session.hear(made_over) == []
+    assert session.unsure
 
 
 def test_a_customer_who_stays_long_does_not_grow(log: Log) -> None:

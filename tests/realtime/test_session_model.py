@@ -141,6 +141,14 @@ class House(RuleBasedStateMachine):
             self.offered[order_id] |= new
             self._emit(self.log.add(Type.WIDENED, order_id=order_id, to=tuple(new)))
 
+    @rule(order_id=orders, to=some_agents, left_behind=some_agents)
+    def is_moved(self, order_id: str, to: set[str], left_behind: set[str]) -> None:
+        if self.status[order_id] is Status.OPEN:
+            gone = left_behind & self._offers(order_id)
+            new = to - self.offered[order_id] - self.shut[order_id]
+            self.offered[order_id] = (self.offered[order_id] - gone) | new
+            self._emit(self.log.add(Type.EDITED, order_id=order_id, to=tuple(new), data={"retracted": sorted(gone)}))
+
     @rule(order_id=orders, agent_id=agents)
     def desk_assigns(self, order_id: str, agent_id: str) -> None:
         if self.status[order_id] in (Status.OPEN, Status.ESCALATED, *HELD) and self.holder[order_id] != agent_id:

@@ -5,15 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from dispatch.identity import Algorithm
 from server import config
 from server.config import ConfigError, Role
+from server.keys import Trust
+from tests.server.publishing import pem
 
 EXTERNAL = {
     "DISPATCH_REDIS_URL": "redis://127.0.0.1:6379/0",
     "DISPATCH_DATABASE_URL": "postgresql://u@127.0.0.1/d",
     "DISPATCH_SECRET": "s" * 32,
 }
+WITHOUT_SECRET = {name: value for name, value in EXTERNAL.items() if name != "DISPATCH_SECRET"}
+JWKS = {"DISPATCH_TOKEN_ALG": "RS256", "DISPATCH_JWKS_URL": "https://login.example.com/keys"}
+PUBLIC = pem(Ed25519PrivateKey.generate().public_key()).decode()
 
 
 def read(tmp_path: Path, env: dict[str, str], **changes: Any) -> config.Settings:
@@ -32,21 +39,69 @@ def test_external_servers(tmp_path: Path) -> None:
     settings = read(tmp_path, EXTERNAL)
     assert not settings.embedded
     assert settings.database_url == "postgresql+asyncpg://u@127.0.0.1/d"
-    assert settings.secrets == ("s" * 32,)
+    assert settings.trust == Trust(Algorithm.HS256, None, secrets=("s" * 32,))
 
 
 def test_without_urls_a_secret_is_made_once_for_the_owner_only(tmp_path: Path) -> None:
     first, second = read(tmp_path, {}), read(tmp_path, {})
     assert first.embedded
-    assert first.secrets == second.secrets
-    assert len(first.secrets[0]) >= config.SHORT_SECRET
+    assert first.trust == second.trust
+    assert len(first.trust.secrets[0]) >= config.SHORT_SECRET
     assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["secret"]
 
 
 def test_two_secrets_during_a_rotation(tmp_path: Path) -> None:
     rotating = EXTERNAL | {"DISPATCH_SECRET": "new", "DISPATCH_SECRET_PREVIOUS": "old"}
-    assert read(tmp_path, rotating).secrets == ("new", "old")
+    assert read(tmp_path, rotating).trust.secrets == ("new", "old")
+
+
+def test_an_issuer_may_be_asked_for(tmp_path: Path) -> None:
+    assert read(tmp_path, EXTERNAL | {"DISPATCH_TOKEN_ISSUER": "https://login"}).trust.issuer == "https://login"
+
+
+def test_public_keys_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "keys.pem"
+    file.write_bytes(pem(Ed25519PrivateKey.generate().public_key()))
+    env = {"DISPATCH_TOKEN_ALG": "EdDSA", "DISPATCH_PUBLIC_KEYS": str(file)}
+    assert read(tmp_path, env).trust == Trust(Algorithm.EDDSA, None, key_file=file)
+    assert [path.name for path in tmp_path.iterdir()] == ["keys.pem"], "no secret is made"
+
+
+@pytest.mark.parametrize("url", ["https://login.example.com/keys", "http://[::1]:8080/k?a=b"])
+def test_public_keys_of_a_url(tmp_path: Path, url: str) -> None:
+    env = WITHOUT_SECRET | {"DISPATCH_TOKEN_ALG": "RS256", "DISPATCH_JWKS_URL": url}
+    assert read(tmp_path, env).trust == Trust(Algorithm.RS256, None, key_set_url=url)
+
+
+@pytest.mark.parametrize(
+    ("env", "named"),
+    [
+        ({"DISPATCH_TOKEN_ALG": "none"}, "DISPATCH_TOKEN_ALG must be HS256 or RS256 or EdDSA"),
+        ({"DISPATCH_TOKEN_ALG": "HS512"}, "DISPATCH_TOKEN_ALG must be"),
+        ({"DISPATCH_TOKEN_ALG": "RS256"}, "needs DISPATCH_PUBLIC_KEYS or DISPATCH_JWKS_URL"),
+        ({"DISPATCH_TOKEN_ALG": "RS256", "DISPATCH_SECRET": "s" * 32}, "needs DISPATCH_PUBLIC_KEYS"),
+        ({"DISPATCH_PUBLIC_KEYS": "/keys"}, "must be RS256 or EdDSA with DISPATCH_PUBLIC_KEYS"),
+        ({"DISPATCH_JWKS_URL": "https://x/keys"}, "must be RS256 or EdDSA with DISPATCH_JWKS_URL"),
+        (JWKS | {"DISPATCH_TOKEN_ALG": "HS256"}, "must be RS256 or EdDSA with"),
+        (JWKS | {"DISPATCH_PUBLIC_KEYS": "/keys"}, "exclude each other"),
+        (JWKS | {"DISPATCH_SECRET": "s" * 32}, "DISPATCH_SECRET does nothing"),
+        (JWKS | {"DISPATCH_SECRET_PREVIOUS": "s" * 32}, "DISPATCH_SECRET_PREVIOUS does nothing"),
+        (JWKS | {"DISPATCH_JWKS_URL": "file:///etc/passwd"}, "DISPATCH_JWKS_URL must be a URL"),
+        (JWKS | {"DISPATCH_JWKS_URL": "https:///keys"}, "DISPATCH_JWKS_URL must be a URL"),
+        (JWKS | {"DISPATCH_JWKS_URL": "https://x:70000/"}, "DISPATCH_JWKS_URL must be a URL"),
+        (JWKS | {"DISPATCH_JWKS_URL": "https://u:p@x/keys"}, "without credentials"),
+        (JWKS | {"DISPATCH_JWKS_URL": "https://x/a key"}, "DISPATCH_JWKS_URL must be a URL"),
+        ({"DISPATCH_TOKEN_ALG": "EdDSA", "DISPATCH_PUBLIC_KEYS": "/nowhere/keys"}, "/nowhere/keys: No such file"),
+        ({"DISPATCH_TOKEN_ALG": "EdDSA", "DISPATCH_PUBLIC_KEYS": __file__}, "no PEM public key"),
+        ({"DISPATCH_SECRET": PUBLIC}, "DISPATCH_SECRET is a key"),
+        ({"DISPATCH_SECRET": "s" * 32, "DISPATCH_SECRET_PREVIOUS": PUBLIC}, "DISPATCH_SECRET_PREVIOUS is a key"),
+    ],
+)
+def test_a_wrong_trust_is_one_line(tmp_path: Path, env: dict[str, str], named: str) -> None:
+    with pytest.raises(ConfigError, match=named) as fault:
+        read(tmp_path, WITHOUT_SECRET | env)
+    assert "\n" not in str(fault.value)
 
 
 @pytest.mark.parametrize(
