@@ -140,7 +140,7 @@ async def no_pong(corner: Corner) -> None:
             mute.receive_data(data)  # what it would answer is never sent
     finally:
         writer.close()
-    told = [decode(each.data.decode()) for each in mute.events_received() if _is_text(each)]
+    told = [decode(bytes(each.data).decode()) for each in mute.events_received() if _is_text(each)]
     same([each["type"] for each in told], ["welcome", "bye"], "what was said")
     same(told[-1]["code"], 4002, "the code of bye")
     same(mute.close_rcvd and mute.close_rcvd.code, 4002, "close code")
