@@ -53,7 +53,7 @@ class Notices:
         query = _narrowed(select(NOTICES), asked).order_by(NOTICES.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(NOTICES.c.id < before)
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             return [_notice(row) for row in await connection.execute(query)]
 
 
