@@ -109,5 +109,9 @@ async def new_city(dispatch: Dispatch) -> City:
 
 
 @pytest.fixture
-async def city(dispatch: Dispatch) -> City:
-    return await new_city(dispatch)
+async def city(dispatch: Dispatch) -> AsyncIterator[City]:
+    """Left open for business: dispatchers of all regions are welcomed only when every region is."""
+    found = await new_city(dispatch)
+    yield found
+    if await dispatch.catalog.has_region(found.region):
+        await dispatch.reconciler.ensure(found.region)

@@ -78,8 +78,12 @@ class Database:
     ) -> "asyncpg.Connection[asyncpg.Record]":
         """Calls `heard` at each NOTIFY, `ended` when the connection is gone. Raises Unavailable."""
         connection = await self.connect()
-        async with _translated():
-            await connection.add_listener(channel, lambda *_: heard())
+        try:
+            async with _translated():
+                await connection.add_listener(channel, lambda *_: heard())
+        except BaseException:  # also when the caller gives up just now
+            connection.terminate()
+            raise
         connection.add_termination_listener(lambda _: ended())
         return connection
 
