@@ -1,9 +1,12 @@
 """Storing, announcing and listing notices."""
 
+from collections.abc import AsyncIterator
+
 import msgspec
 import pytest
 from ulid import ULID
 
+from dispatch.assembly import Dispatch
 from dispatch.catalog import PEOPLE
 from dispatch.clock import now_ms
 from dispatch.errors import Code, Refused
@@ -17,6 +20,13 @@ from tests.conftest import DISPATCHER, City
 from tests.dispatch.looking import rows
 
 ADMIN = Identity("a-1", Role.ADMIN, None, 2**53)
+
+
+@pytest.fixture(autouse=True)
+async def taken_down(dispatch: Dispatch) -> AsyncIterator[None]:
+    """Those in force would be told in other tests."""
+    yield
+    await rows(dispatch, "DELETE FROM notices RETURNING id")
 
 
 def _notice(city: City, **changes: object) -> Notice:
