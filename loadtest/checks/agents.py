@@ -1,4 +1,8 @@
-"""§5: agents' profiles: who puts and reads them, what is defaulted, what is refused, how they are listed."""
+"""§5: agents' profiles: who puts and reads them, what is defaulted, what is refused, how they are listed.
+
+What a profile means for offers is `policies`' matter, what it means for sessions `sessions`'. Regions are changed
+between the fixed ones only, so that nothing has to be tidied away.
+"""
 
 from typing import Any
 

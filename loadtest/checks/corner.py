@@ -19,7 +19,7 @@ from loadtest.checks.world import World, square
 from loadtest.connection import Hello
 from loadtest.rest import Http
 from loadtest.tokens import mint
-from loadtest.wire import Order, Refused, Unavailable
+from loadtest.wire import TERMINAL, Order, Refused, Unavailable
 
 START_OVER = 4003
 METRES_A_DEGREE = 111_195.0
@@ -30,13 +30,14 @@ CUSTOMER_NAME, CUSTOMER_PHONE, ADDRESS, PLATE = "Li Xiaolong", "+8613812345678",
 
 
 class Corner:
-    def __init__(self, world: World, number: int) -> None:
+    def __init__(self, world: World, number: int, *, apart: bool = False) -> None:
         self.world = world
-        self.spot = world.next_spot()
+        self.spot = world.next_spot(apart)
         self.region = self.spot.region
         self.lines: list[Line] = []
         self._prefix = f"conf-{world.run}-{number}"
         self._orders: list[str] = []
+        self._ended: set[str] = set()
         self._profiles: dict[str, dict[str, Any]] = {}
         self._extras = AsyncExitStack()
 
@@ -234,7 +235,10 @@ class Corner:
 
     async def act(self, order_id: str, command: str, body: dict[str, Any] | None = None, **how: Any) -> Any:
         """A command on an order, by a dispatcher."""
-        return await self.dispatcher.post(f"/v1/orders/{order_id}/{command}", body, **how)
+        answer = await self.dispatcher.post(f"/v1/orders/{order_id}/{command}", body, **how)
+        if answer["status"] in TERMINAL:
+            self._ended.add(order_id)
+        return answer
 
     async def candidates(self, order_id: str) -> dict[str, dict[str, Any]]:
         """The nearest two hundred, by agent."""
@@ -271,7 +275,8 @@ class Corner:
 
     async def _leave(self) -> None:
         await asyncio.gather(*(self._say_goodbye(line) for line in self.lines))
-        await asyncio.gather(*(self._end(order_id) for order_id in self._orders))
+        known = {each["id"] for line in self.lines for each in line.ended()} | self._ended
+        await asyncio.gather(*(self._end(order_id) for order_id in self._orders if order_id not in known))
         await self._extras.aclose()
 
     async def drop_region(self, region: str) -> None:

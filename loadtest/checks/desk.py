@@ -1,4 +1,8 @@
-"""§4 and §5: the desk: what it shows and is told, taking up, assigning, reopening, closing, cancelling."""
+"""§4 and §5: the desk: what it shows and is told, taking up, assigning, reopening, closing, cancelling.
+
+An order gets there the quickest way: somebody who is not even connected is given it, arrives and leaves
+(`Corner.abandoned`); that rounds end there, too, is `orders`' and `offers`' matter.
+"""
 
 import asyncio
 import time

@@ -1,4 +1,8 @@
-"""§4: faults in messages: which end the connection, and which are answered while the session lives."""
+"""§4: faults in messages: which end the connection, and which are answered while the session lives.
+
+Speaks the subprotocol of the run, and breaks it on purpose; what the frames of a message say is the other modules'
+matter. Left out: 4004, for PROTOCOL names no rate, and 4001, which takes megabytes.
+"""
 
 from typing import Any
 

@@ -1,4 +1,8 @@
-"""§5: the hall: what an agent finds who looks for work beyond what he is offered."""
+"""§5: the hall: what an agent finds who looks for work beyond what he is offered.
+
+The rounds of these policies reach 500 m, the hall 8 km, and the orders lie between: whatever an agent learns of them
+he has from the hall.
+"""
 
 from loadtest.checks.clauses import clause
 from loadtest.checks.corner import CUSTOMER_PHONE, PLATE, Corner

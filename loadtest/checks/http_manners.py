@@ -1,4 +1,8 @@
-"""§1 and §5: problem documents, what a request may say, what anyone may read."""
+"""§1 and §5: problem documents, what a request may say, what anyone may read.
+
+Asks for whole answers, statuses and headers included, where other modules are content with codes. Idempotency keys
+and lists have modules of their own.
+"""
 
 from typing import Any
 

@@ -1,4 +1,8 @@
-"""§5: idempotency keys: what is repeated takes effect once and is answered as the first time."""
+"""§5: idempotency keys: what is repeated takes effect once and is answered as the first time.
+
+The servers are asked in turn, so a key that only one process remembers is found out. Left out: the 24 h, and the
+5xx that are not remembered.
+"""
 
 import asyncio
 from typing import Any

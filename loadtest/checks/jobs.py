@@ -1,4 +1,8 @@
-"""§4: `job` and `unjob` to the holder, `order` and `track` to the customer."""
+"""§4: `job` and `unjob` to the holder, `order` and `track` to the customer.
+
+Looks at what is told, to whom and in which order; what a step means is `orders`' matter. Left out: `unjob` with
+reason `closed`, for what is closed by phone is held by nobody.
+"""
 
 import asyncio
 import itertools

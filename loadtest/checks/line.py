@@ -18,7 +18,7 @@ from loadtest.checks.expect import PATIENCE_SECONDS, Broken, error, has, same
 from loadtest.checks.forms import fault_of
 from loadtest.connection import Goodbye, Hello, ended, opening
 from loadtest.view import View
-from loadtest.wire import Assignment, Codec, Message, Offer, Order, decode, encode
+from loadtest.wire import TERMINAL, Assignment, Codec, Message, Offer, Order, decode, encode
 
 NORMAL = 1000
 _refs = itertools.count(1)
@@ -158,6 +158,11 @@ class Line:
             for each in self.heard[after:]
             if order_id_of(each) == order_id and (kind is None or each["type"] == kind)
         ]
+
+    def ended(self) -> list[Order]:
+        """The orders of which it was told that they are over."""
+        told: list[Order] = [each["order"] for each in self.heard if each["type"] in ("order", "job", "desk")]
+        return [order for order in told if order["status"] in TERMINAL]
 
     async def hear(
         self,

@@ -1,4 +1,8 @@
-"""§5: lists: pages, limits, filters, and whose orders they hold."""
+"""§5: lists: pages, limits, filters, and whose orders they hold.
+
+Tried on orders, the only list that grows while it is read; the others are looked at where their items are made.
+Other clauses' orders stand in the same lists: only one's own count.
+"""
 
 import asyncio
 from collections import Counter

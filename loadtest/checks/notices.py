@@ -1,4 +1,8 @@
-"""§4 and §5: notices, to those addressed, now and later; in regions of their own, for others hear them, too."""
+"""§4 and §5: notices, to those addressed, now and later.
+
+In regions of their own, for every agent of a region hears them, and other clauses count what theirs hear. That
+somebody hears nothing is proved by a later notice that he does hear.
+"""
 
 import time
 from typing import Any

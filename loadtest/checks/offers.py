@@ -1,4 +1,8 @@
-"""§4: `offer` and `retract`, to exactly those whom they concern, in their order."""
+"""§4: `offer` and `retract`, to exactly those whom they concern, in their order.
+
+Who is eligible is `policies`' matter, what a grab answers `verdicts`'. That somebody hears nothing is proved by a
+later message that he must hear (`Corner.in_order`).
+"""
 
 from typing import Any
 

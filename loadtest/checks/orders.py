@@ -1,4 +1,8 @@
-"""§3: the ways of an order, from its placing to its end; versions, fences, the timeline."""
+"""§3: the ways of an order, from its placing to its end; versions, fences, the timeline.
+
+Looks at states and at what is written down; who is told of it is the matter of the modules on §4. A state that the
+clock brought about is learned from the customer's stream, for it may be told before it is written.
+"""
 
 from ulid import ULID
 

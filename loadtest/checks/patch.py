@@ -1,4 +1,8 @@
-"""§5: changing an order: who may, and who is told what."""
+"""§5: changing an order: who may, and who is told what.
+
+Each change is looked at where it shows: the offers of candidates, the holder's job, the customer's order, the desk.
+PROTOCOL leaves open whether a customer whose order is held hears 409 or 403.
+"""
 
 import time
 from typing import Any
@@ -8,6 +12,7 @@ from loadtest.checks.corner import Corner
 from loadtest.checks.expect import has, invalid, refused, same
 from loadtest.checks.line import Line, order_id_of
 from loadtest.checks.offers import offered
+from loadtest.checks.regions import nowhere
 from loadtest.rest import Http
 from loadtest.wire import Order
 
@@ -145,11 +150,9 @@ async def faulty(corner: Corner, field: str, value: Any) -> None:
 
 
 @clause("§5", "a place that lies in no region is 422, path `place`")
-async def nowhere(corner: Corner) -> None:
+async def to_nowhere(corner: Corner) -> None:
     order = await corner.place(await corner.kind())
-    known = [each["id"] async for each in corner.admin.pages("/v1/regions")]
-    if "default" not in known:
-        await invalid(patch(corner, order, place={"lat": -70.0, "lon": -100.0}), "place")
+    await invalid(patch(corner, order, place=await nowhere(corner)), "place")
 
 
 @clause("§5", "a scheduled order's time can be brought forward: it opens, and is offered")

@@ -1,4 +1,8 @@
-"""§6: rounds, who is eligible, and what an agent is offered who comes late."""
+"""§6: rounds, who is eligible, and what an agent is offered who comes late.
+
+Agents stand at chosen distances north of the spot. What they are told in detail is `offers`' matter. Rounds last a
+second where their end is wanted, and minutes where it is not.
+"""
 
 from typing import Any
 
@@ -249,12 +253,11 @@ async def released(corner: Corner, by: str) -> None:
     else:
         moved = await corner.act(order["id"], "assign", {"agent_id": second.sub})
         await second.release(moved)
-    await first.hear("unjob", order["id"])
-    mark = first.mark()
+    after = first.heard.index(await first.hear("unjob", order["id"])) + 1
     if by != "assign":
         await second.hear("offer", order["id"], where=lambda each: each["order"]["version"] > job["version"])
     await corner.in_order(first)
-    same(first.about(order["id"], after=mark), [], "what he heard of it afterwards")
+    same(first.about(order["id"], after=after), [], "what he heard of it afterwards")
     same((await corner.candidates(order["id"]))[first.sub]["eligible"], False, "eligible in the candidates' list")
 
 

@@ -1,4 +1,8 @@
-"""§3: what a candidate learns of an order, and what nobody learns who need not know."""
+"""§3: what a candidate learns of an order, and what nobody learns who need not know.
+
+Looks at bytes as well as at fields: a secret in a field that PROTOCOL does not know is a leak, too. Every line of
+every clause also holds its offers against the form of the public view.
+"""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,8 @@
-"""§5: the roles that each route is for, tried with a token of every role."""
+"""§5: the roles that each route is for, tried with a token of every role.
+
+Only who may ask at all; whose things he may ask about is tried where they are made. Bodies are such that whoever is
+let through changes as little as possible.
+"""
 
 from dataclasses import dataclass
 from typing import Any

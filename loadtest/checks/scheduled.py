@@ -1,4 +1,8 @@
-"""§3 and §6: orders for later: they wait as `scheduled` and open in time."""
+"""§3 and §6: orders for later: they wait as `scheduled` and open in time.
+
+Lead times are seconds here. How late a deadline may be is PROTOCOL §7's matter, and measured under load; here it
+must only be kept.
+"""
 
 import time
 

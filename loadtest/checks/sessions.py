@@ -1,4 +1,8 @@
-"""§4 and §5: sessions at a time, reachability, who is connected, and who is sent away."""
+"""§4 and §5: sessions at a time, reachability, who is connected, and who is sent away.
+
+Sessions of one person are opened on the servers in turn, so each of these holds across processes. What takes the
+45 s of reachability is slow.
+"""
 
 import asyncio
 import itertools

@@ -1,4 +1,8 @@
-"""§4: hello and welcome, what a client may say, and how it is answered."""
+"""§4: hello and welcome, what a client may say, and how it is answered.
+
+What it says of orders is the other modules' matter. Left out: `snapshot`, which only a server's own doubt brings
+about, and the codes of a server that goes down.
+"""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,8 @@
-"""§2: whose tokens are taken, on HTTP and on the stream, and what `regions` in them limits."""
+"""§2: whose tokens are taken, on HTTP and on the stream, and what `regions` in them limits.
+
+Tokens are made with the secret that the tool was given, then bent; a server with public keys can not be tried by
+this module. What roles may do is `roles`' matter.
+"""
 
 import time
 from collections.abc import Callable, Mapping

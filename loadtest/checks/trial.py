@@ -50,7 +50,7 @@ async def _side_by_side(world: World, clauses: Sequence[Clause], first: int, at_
 
     async def tried(number: int, clause: Clause) -> Result:
         async with free:
-            return await judged(Corner(world, number), clause)
+            return await judged(Corner(world, number, apart=clause.apart), clause)
 
     # What takes longest begins first; what is told keeps its order.
     begun = {

@@ -1,4 +1,8 @@
-"""§4: what a grab answers in each situation, on the stream and by HTTP."""
+"""§4: what a grab answers in each situation, on the stream and by HTTP.
+
+Left out: `pending`, which needs a database that is away; where a busy server says it nevertheless, the final
+verdict is waited for, or asked for again by HTTP.
+"""
 
 import asyncio
 from collections import Counter

@@ -21,6 +21,8 @@ from loadtest.tokens import mint
 from loadtest.wire import Codec
 
 REGIONS = ("conf-1", "conf-2", "conf-3", "conf-4")
+# For clauses that put regions of their own: what they may leave behind when they fail is in nobody else's way.
+APART = ("conf-5",)
 SOUTH, WEST = -57.0, -148.0
 REGION_DEGREES = 12.0
 # 0.5° are 55 km from south to north, 30 km and more from west to east.
@@ -30,6 +32,8 @@ SPOTS_A_SIDE = int(REGION_DEGREES / SPOT_DEGREES) - 1
 CHINA = "conf-china"
 CHINA_SQUARE = (38.0, 82.5, 39.0, 83.5)
 READY_SECONDS = 30.0
+# A pool looks at all its connections for each request.
+CONNECTIONS = 16
 
 POLICY: Mapping[str, Any] = {
     "audience": ["valet", "shop"],
@@ -53,6 +57,10 @@ class Spot(NamedTuple):
     lon: float
 
 
+def west_of(region: str) -> float:
+    return WEST + (*REGIONS, *APART).index(region) * REGION_DEGREES
+
+
 def square(south: float, west: float, north: float, east: float) -> dict[str, Any]:
     """A GeoJSON Feature."""
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
@@ -69,10 +77,11 @@ class World:
         self.servers = servers
         self.secret = secret
         self.codec: Codec = codec
-        self.run = secrets_name()
-        self._pools = [httpx.AsyncClient(timeout=30.0, trust_env=False, limits=_LIMITS) for _ in servers]
+        self.run = secrets.token_hex(4)
+        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        self._pools = [httpx.AsyncClient(timeout=30.0, trust_env=False, limits=limits) for _ in servers]
         self._turn = 0
-        self._spot = random.randrange(SPOTS_A_SIDE**2)
+        self._spot = random.randrange(SPOTS_A_SIDE**2 * len(REGIONS))
         self._kinds: dict[str, asyncio.Task[Any]] = {}
 
     async def __aenter__(self) -> Self:
@@ -90,12 +99,13 @@ class World:
         self._turn += 1
         return self._turn % len(self.servers)
 
-    def next_spot(self) -> Spot:
+    def next_spot(self, apart: bool = False) -> Spot:
         self._spot += 1
-        number, which = divmod(self._spot, len(REGIONS))
+        regions = APART if apart else REGIONS
+        number, which = divmod(self._spot, len(regions))
         row, column = divmod(number % SPOTS_A_SIDE**2, SPOTS_A_SIDE)
-        west = WEST + which * REGION_DEGREES
-        return Spot(REGIONS[which], SOUTH + (row + 1) * SPOT_DEGREES, west + (column + 1) * SPOT_DEGREES)
+        region = regions[which]
+        return Spot(region, SOUTH + (row + 1) * SPOT_DEGREES, west_of(region) + (column + 1) * SPOT_DEGREES)
 
     def http(self, token: str | None, server: int | None = None, patience_seconds: float = 0.0) -> Http:
         """Without patience nothing is asked twice: each refusal is heard."""
@@ -113,8 +123,8 @@ class World:
     async def furnish(self) -> None:
         """The regions, ready for orders on every server."""
         admin = self.admin()
-        for i, region in enumerate(REGIONS):
-            west = WEST + i * REGION_DEGREES
+        for region in (*REGIONS, *APART):
+            west = west_of(region)
             await admin.put(f"/v1/regions/{region}", square(SOUTH, west, SOUTH + REGION_DEGREES, west + REGION_DEGREES))
         await admin.put(f"/v1/regions/{CHINA}", square(*CHINA_SQUARE))
 
@@ -126,10 +136,3 @@ class World:
             self._kinds[kind] = asyncio.create_task(self.admin().put(f"/v1/policies/{kind}", policy))
         await asyncio.shield(self._kinds[kind])
         return kind
-
-
-_LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-
-
-def secrets_name() -> str:
-    return secrets.token_hex(4)
