@@ -4,6 +4,8 @@ Owns the statuses and titles of the codes of PROTOCOL §4. Knows no routes. Inva
 never holds another's data, nor anything of our inside.
 """
 
+import asyncio
+from contextlib import suppress
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -13,11 +15,15 @@ from msgspec import UNSET, UnsetType
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from dispatch import metrics
 from dispatch.errors import Code, DispatchError, Fault, InvariantBroken, Refused
 
 log = structlog.get_logger()
+LINGER_S = 2.0
+MOST_DROPPED = 64 * 1024 * 1024
+"""Bytes of a body that was refused."""
 MEDIA = "application/problem+json"
 
 _KINDS: dict[Code, tuple[int, str]] = {
@@ -89,7 +95,27 @@ def rendered(exc: DispatchError) -> Rendered:
 
 
 def respond(exc: DispatchError) -> Response:
-    return rendered(exc).response(_headers(exc))
+    answer = rendered(exc)
+    if exc.code is Code.TOO_LARGE:
+        return Lingering(answer.body, answer.status, _headers(exc), MEDIA)
+    return answer.response(_headers(exc))
+
+
+class Lingering(Response):
+    """Answers at once, then takes and drops what the client is still sending, within bounds: a connection that is
+    closed with input unread is reset, and the client would lose the answer."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                dropped = 0
+                while dropped < MOST_DROPPED and (message := await receive())["type"] == "http.request":
+                    dropped += len(message.get("body", b""))
+                    if not message.get("more_body"):
+                        break
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def on_dispatch_error(request: Request, exc: Exception) -> Response:

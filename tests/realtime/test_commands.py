@@ -1,5 +1,6 @@
 """What agents ask on the stream, and how it is answered: real sockets, Redis and PostgreSQL."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,15 @@ async def test_what_concerns_an_order_waits_behind_the_verdict(city: City, far: 
         assert (await client.hear("verdict"))["outcome"] == "taken"
         await there.settled(city)
         await client.quiet()
+
+
+async def test_no_timer_outlives_the_verdict(city: City, here: Node) -> None:
+    _, client = await here.valet(city, "v")
+    order = await city.place()
+    await client.hear("offer")
+    await client.grab(order)
+    loop: Any = asyncio.get_running_loop()
+    assert not [timer for timer in loop._scheduled if "_tell_pending" in repr(timer) and not timer.cancelled()]
 
 
 # ---- while PostgreSQL is away
@@ -357,6 +367,19 @@ async def test_redis_away(city: City, far: Gated) -> None:
             assert (error["type"], error["code"], error["retryable"]) == ("error", "unavailable", True)
         await far.redis.open()
         assert (await client.grab(order))["outcome"] == "won", "the offer has stayed with him"
+
+
+async def test_a_bug_is_answered_too(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise ValueError("a bug")
+
+    async with node(city.dispatch, bugs=1) as here:
+        _, client = await here.valet(city, "v")
+        monkeypatch.setattr(city.dispatch.people, "decline", fail)
+        error = await client.ask("decline", "error", order_id=ORDER)
+        assert (error["code"], error["message"], error["retryable"]) == ("internal", "internal error", False)
+        await here.settled(city)
+        await client.quiet()
 
 
 async def test_an_agent_may_pause(city: City, here: Node) -> None:

@@ -35,6 +35,12 @@ async def far(city: City, tmp_path: Path) -> AsyncIterator[Gated]:
         yield found
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Redis can not do fails soon."""
+    monkeypatch.setattr("dispatch.store.PATIENCE_S", 0.05)
+
+
 async def standing(city: City, agent: Agent) -> list[float]:
     [[point]] = await city.dispatch.store.direct([("GEOPOS", key(city.region, "geo", agent.role), agent.id)])
     return [float(degrees) for degrees in point]
@@ -69,6 +75,7 @@ async def test_a_shop_stands_at_its_home(city: City, here: Node) -> None:
     client = await here.agent(city, agent)
     await client.say("position", lat=city.at(3000).lat, lon=city.at().lon)
     await client.quiet()
+    assert here.hub._gathering._positions == {}
     await here.hub._gathering._send_positions()
     assert await standing(city, agent) == pytest.approx([city.at().lon, city.at().lat], abs=1e-5)
 
@@ -93,6 +100,8 @@ async def test_what_was_delivered_and_seen(city: City, here: Node) -> None:
     await client.hear("offer")
     await client.say("seen", order_ids=[after.id, before.id, "never-heard-of"])
     await client.quiet()
+    told = {order_id for order_id, _, _ in here.hub._gathering._marks[city.region]}
+    assert told <= {before.id, after.id}, "what he can not have seen is not sent on"
     await here.hub._gathering._send_marks()
     for order in (before, after):
         assert await marks(city, order) == {f"d,{known.id}", f"s,{known.id}"}
@@ -203,7 +212,7 @@ class Away:
         return session
 
 
-async def test_a_region_that_can_not_be_used_keeps_nothing_from_the_others(city: City) -> None:
+async def test_a_region_that_can_not_be_used_keeps_nothing_from_the_others(city: City, impatient: None) -> None:
     away = Away(city)
     lost, well = await away.session("a", "nowhere"), await away.session("b", city.region)
     order = await city.place()
@@ -224,6 +233,27 @@ async def test_a_region_that_can_not_be_used_keeps_nothing_from_the_others(city:
     await gathering._send_marks()
     assert gathering._positions == {}
     assert not any(gathering._marks.values()), "nobody is there any more"
+
+
+async def test_who_has_left_before_his_position_could_be_sent_is_nowhere_kept(city: City, impatient: None) -> None:
+    away = Away(city)
+    lost = await away.session("a", "nowhere")
+    away.gathering.position(lost, city.at())
+    sending = asyncio.create_task(away.gathering._send_positions())
+    await asyncio.sleep(0)
+    lost.close()
+    await sending
+    assert away.gathering._positions == {}
+
+
+async def test_whose_present_is_being_read_is_not_asked_for(city: City) -> None:
+    """He may not be known to Redis yet."""
+    away = Away(city)
+    session = await away.session("a", city.region)
+    session.doubt()
+    await vanish(city)
+    await away.gathering._refresh()
+    assert away.over == []
 
 
 async def test_marks_are_kept_once(city: City) -> None:
@@ -254,7 +284,7 @@ def _raise() -> None:
     raise ValueError("a bug")
 
 
-async def test_a_position_told_meanwhile_is_not_overwritten_by_an_older_one(city: City) -> None:
+async def test_a_position_told_meanwhile_is_not_overwritten_by_an_older_one(city: City, impatient: None) -> None:
     away = Away(city)
     lost = await away.session("a", "nowhere")
     away.gathering.position(lost, Point(1.0, 1.0))

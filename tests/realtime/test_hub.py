@@ -254,6 +254,9 @@ async def test_who_moves_to_another_region_starts_over_there(city: City, here: N
     assert again.welcome["agent"]["region"] == elsewhere.region
     await here.settled(city)
     await again.quiet()
+    await again.say("position", lat=elsewhere.at().lat, lon=elsewhere.at().lon)
+    await elsewhere.place()
+    await again.hear("offer")
 
 
 async def test_word_from_a_region_that_he_has_left_does_not_end_his_new_session(city: City, here: Node) -> None:

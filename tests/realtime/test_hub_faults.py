@@ -10,12 +10,15 @@ import pytest
 
 from dispatch.assembly import Dispatch
 from dispatch.clock import now_ms
+from dispatch.events import Event
 from dispatch.order import Customer
 from dispatch.scripts import key, scripts
+from realtime.telling import Telling
 from server import embedded_redis
 from server.children import Child
 from tests.conftest import DISPATCHER, City, new_city
 from tests.realtime.gate import Gated, gated
+from tests.realtime.log import private_details
 from tests.realtime.nodes import Client, Message, Node, escalate, node, reached
 
 MARK = "valet-dispatch-fedcba9876543210"
@@ -79,7 +82,7 @@ async def test_one_gap_after_another_ends_no_session(city: City, far: Gated) -> 
         await city.dispatch.store.direct([("INCR", key(city.region, "n"))])
         await there.heard(city)
         await reached(held)
-        order = await city.place()
+        order = await city.place(customer=Customer("another"))
         await city.dispatch.store.direct([("INCR", key(city.region, "n"))])
         await there.heard(city)
         held.release()
@@ -119,12 +122,15 @@ async def test_what_redis_knows_of_an_agent_counts_more_than_what_a_session_does
         assert await city.dispatch.store.direct([("HMGET", known, "status", "capacity")]) == [[b"paused", b"7"]]
 
 
-async def test_who_was_suspended_in_a_gap_is_sent_away(city: City, here: Node) -> None:
+@pytest.mark.parametrize(("change", "code"), [("suspended", 4503), ("region", 4003)])
+async def test_what_became_of_an_agent_in_a_gap(city: City, here: Node, change: str, code: int) -> None:
     agent, client = await here.valet(city, "v")
-    await city.dispatch.records.agents.put(msgspec.structs.replace(agent, suspended=True), now_ms())  # and no event
+    elsewhere = await new_city(city.dispatch)
+    changed = {"suspended": True} if change == "suspended" else {"region": elsewhere.region}
+    await city.dispatch.records.agents.put(msgspec.structs.replace(agent, **changed), now_ms())  # and no event
     await client.quiet()
     await gap(city, here)
-    assert (await client.farewell())["code"] == 4503
+    assert (await client.farewell())["code"] == code
 
 
 async def test_a_session_that_redis_forgot_is_made_known_again(city: City, here: Node) -> None:
@@ -139,6 +145,7 @@ async def test_a_session_that_redis_forgot_is_made_known_again(city: City, here:
             ("HDEL", key(city.region, "session"), client.welcome["session_id"]),
         ]
     )
+    await city.dispatch.records.agents.put(msgspec.structs.replace(agent, name="New name"), now_ms())
     await gap(city, here)
     await client.hear("snapshot")
     sessions, profile, [[lon, lat]] = await city.dispatch.store.direct(
@@ -149,15 +156,18 @@ async def test_a_session_that_redis_forgot_is_made_known_again(city: City, here:
         ]
     )
     assert sessions == [client.welcome["session_id"].encode()]
-    assert profile == [b"paused", b"Name of v"]
+    assert profile == [b"paused", b"New name"]
     assert [float(lon), float(lat)] == pytest.approx([city.at().lon, city.at(400).lat], abs=1e-5)
 
 
-async def test_who_leaves_while_he_is_told_the_present_leaves_nothing(city: City, far: Gated) -> None:
+@pytest.mark.parametrize("stop", ["profile", "entered"])
+async def test_who_leaves_while_he_is_told_the_present_leaves_nothing(city: City, far: Gated, stop: str) -> None:
+    """Redis is told of him again, perhaps after it was told that he left."""
     async with node(far.dispatch) as there:
         agent, client = await there.valet(city, "v")
         await city.dispatch.store.direct([("DEL", key(city.region, "sessions", agent.id))])
-        held = far.redis.hold(scripts()["enter"].sha.encode(), answer=True)
+        profile = stop == "profile"
+        held = far.postgres.hold(b"") if profile else far.redis.hold(scripts()["enter"].sha.encode(), answer=True)
         await city.dispatch.store.direct([("INCR", key(city.region, "n"))])
         order = await city.place()
         await reached(held)
@@ -204,12 +214,38 @@ async def test_an_event_that_postgresql_refuses_as_too_old_is_not_told_but_how_t
         await client.quiet()
         await city.dispatch.reconciler.region(city.region)
         held.release()
+        snapshot = await client.hear("snapshot")
+        assert {job["id"] for job in snapshot["jobs"]} == {first.id, second.id}
         await there.settled(city)
-        heard = await client.rest()
-        assert {message["type"] for message in heard} == {"snapshot"}
-        assert {job["id"] for job in heard[-1]["jobs"]} == {first.id, second.id}
+        assert {message["type"] for message in await client.rest()} <= {"snapshot"}
         await client.ask("progress", "ok", order_id=first.id, fence=1, step="completed")
         assert (await client.hear("job"))["order"]["status"] == "completed"
+
+
+async def test_an_event_that_postgresql_refuses_keeps_nothing_from_its_neighbours(city: City, here: Node) -> None:
+    agent, order = await city.valet("v"), await city.place()
+    reply = await city.dispatch.store.run(
+        "claim", city.region, order_id=order.id, agents=msgspec.msgpack.encode([agent.id])
+    )
+    good = Telling(reply.events[0], private_details)
+    fields = {"n": good.event.n, "type": "assigned", "order": "o-bad", "version": 1, "to": "", "holder": "", "was": ""}
+    flat = [str(part).encode() for pair in (fields | {"customer": "", "desk": ""}).items() for part in pair]
+    body = msgspec.msgpack.encode({"epoch": 1, "at": 1, "actor": "", "data": {}, "state": {}})
+    bad = Telling(Event.of_flat(city.region, [*flat, b"body", body]), private_details)
+    await here.hub._recorded([bad, good])
+    assert (bad.void, good.void) == (True, False)
+    found = await city.dispatch.records.orders.find(order.id)
+    assert found is not None
+    assert found.holder == agent.id
+
+
+async def test_a_session_that_is_unsure_is_told_the_present(city: City, here: Node) -> None:
+    _, client = await here.valet(city, "v")
+    [session] = here.hub._registry
+    session.unsure = True
+    here.hub._send(session, [])
+    await client.hear("snapshot")
+    assert not session.unsure
 
 
 # ---- another Redis

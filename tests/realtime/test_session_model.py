@@ -335,4 +335,4 @@ class House(RuleBasedStateMachine):
 
 
 TestHouse = House.TestCase
-TestHouse.settings = settings(max_examples=300, stateful_step_count=60, deadline=None, derandomize=True)
+TestHouse.settings = settings(max_examples=200, stateful_step_count=50, deadline=None, derandomize=True)

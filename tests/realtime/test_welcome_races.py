@@ -136,6 +136,31 @@ async def test_an_order_that_comes_and_goes_before_the_present_is_read_is_not_he
     await client.quiet()
 
 
+async def test_what_may_be_missing_while_the_present_is_read_makes_it_be_read_again(scene: Scene) -> None:
+    client, held = await scene.come(answer=True)
+    await scene.city.dispatch.store.direct([("INCR", key(scene.city.region, "n"))])
+    await scene.there.heard(scene.city)
+    again = scene.far.redis.hold(ENTER)
+    held.release()
+    await reached(again)
+    again.release()
+    await client.hear("welcome")
+    await scene.there.settled(scene.city)
+    await client.quiet()
+
+
+async def test_a_bug_at_the_door_is_no_silence(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise ValueError("a bug")
+
+    async with node(city.dispatch, bugs=1) as here:
+        monkeypatch.setattr(here.hub._usher, "welcome", fail)
+        client = await here.connect()
+        await client.say("hello", token=token("b", "service"))
+        goodbye = await client.farewell()
+        assert (goodbye["code"], goodbye["reason"]) == (4003, "internal error")
+
+
 async def test_a_customer_hears_what_happens_while_his_orders_are_read(city: City, far: Gated) -> None:
     me = Customer(f"{city.region}.me")
     agent = await city.valet("v", capacity=9)
@@ -207,13 +232,14 @@ async def test_what_a_replaced_guest_had_said_is_not_carried_out(scene: Scene) -
     await scene.witness.hear("offer")
     client, held = await scene.come(answer=True)
     await client.say("grab", ref="r", order_id=order.id)
+    client.stream.transport.pause_reading()  # so that he does not close in answer
     await scene.city.enter(await scene.city.agent("v"))
-    assert (await client.farewell())["code"] == 4504
+    await scene.there.until(lambda: len(list(scene.there.hub._registry)) == 1)
     held.release()
     await scene.there.settled(scene.city)
-    found = await scene.city.dispatch.records.orders.find(order.id)
-    assert found is not None
-    assert found.status is Status.OPEN
+    assert (await scene.witness.grab(order))["outcome"] == "won"
+    client.stream.transport.resume_reading()
+    assert (await client.farewell())["code"] == 4504
 
 
 async def test_who_is_suspended_while_his_profile_is_read_is_not_let_in(city: City, far: Gated) -> None:
