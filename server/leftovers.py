@@ -24,6 +24,8 @@ POLL_SECONDS = 0.02
 
 # argv[0], or the title that the process gave itself: "/…/redis-server valet-dispatch-…", "postgres: valet-…"
 TITLE = re.compile(rb"(?:[^\0]*/)?(initdb|postgres|redis-server)(?![\w./-])(:?)")
+# `initdb` runs its `postgres` through a shell, which bears its arguments before it becomes it.
+SHELL = re.compile(rb"(?:[^\0]*/)?sh\0-c\0\"?[^\0]*/(postgres)\"? (--)(?:boot|check|single)\b")
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +33,7 @@ log = structlog.get_logger(__name__)
 class LeftOver(NamedTuple):
     pid: int
     program: str
-    leads: bool  # false: one of PostgreSQL's own children, which end with their postmaster
+    leads: bool  # false: one of PostgreSQL's own children, which end with their postmaster, or of its maker's
 
 
 def mark_of(folder: Path) -> str:
@@ -49,7 +51,7 @@ def find(mark: str, programs: Iterable[str]) -> list[LeftOver]:
 
 def _recognise(pid: int, mark: str) -> LeftOver | None:
     line = command_line(pid)
-    title = TITLE.match(line)
+    title = TITLE.match(line) or SHELL.match(line)
     if title is None or mark.encode() not in line:
         return None
     return LeftOver(pid, title[1].decode(), leads=not title[2])
@@ -72,11 +74,19 @@ async def end(mark: str, programs: Mapping[str, signal.Signals]) -> list[LeftOve
         log.warning("left-over of a crash is ended", server=leader.program, pid=leader.pid)
         _signal(leader, programs[leader.program])
     await _gone(left, mark, POLITE_SECONDS if leaders else ORPHAN_SECONDS)
-    left = find(mark, programs)
-    for one in left:
-        _signal(one, signal.SIGKILL)
-    await _gone(left, mark, KILL_SECONDS)
-    return find(mark, programs)
+    return await _killed(mark, programs)
+
+
+async def _killed(mark: str, programs: Iterable[str]) -> list[LeftOver]:
+    """Again and again, for one that is killed may have started another in the meantime."""
+    deadline = asyncio.get_running_loop().time() + KILL_SECONDS
+    while left := find(mark, programs):
+        if asyncio.get_running_loop().time() > deadline:
+            return left
+        for one in left:
+            _signal(one, signal.SIGKILL)
+        await _gone(left, mark, KILL_SECONDS)
+    return []
 
 
 def _signal(one: LeftOver, number: signal.Signals) -> None:

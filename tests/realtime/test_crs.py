@@ -63,8 +63,9 @@ async def test_all_that_an_agent_says_and_hears(china: City, here: Node, crs: Cr
     offered = await _order(china)
     assert _public((await client.hear("offer"))["order"], china, crs)
     here.hub._lost(china.region)
+    snapshot = await client.hear("snapshot")
     again = await here.enter(agent.id, "valet", crs=crs.value, position=said(china.at(), crs))
-    for lists in (await client.hear("snapshot"), again.welcome):
+    for lists in (snapshot, again.welcome):
         assert [each["id"] for each in lists["offers"]] == [offered.id]
         assert _public(lists["offers"][0], china, crs)
         assert _full(lists["jobs"][0], china, crs)

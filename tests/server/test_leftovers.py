@@ -110,5 +110,29 @@ async def test_one_that_can_not_be_killed_is_named(
     assert await leftovers.end(mark, ENDINGS) == [leftovers.LeftOver(process.pid, "redis-server", True)]
 
 
+def test_a_shell_that_is_to_become_a_postgres_of_initdb_is_recognised(pretend: Pretend, mark: str) -> None:
+    script = f'"/no/bin/postgres" --boot -F -c cluster_name={mark} 2>/dev/null; {WAITS}'
+    shell = pretend("sh", script=script)
+    assert leftovers.find(mark, ["postgres"]) == [leftovers.LeftOver(shell.pid, "postgres", False)]
+
+
+async def test_what_a_killed_one_had_just_started_is_ended_too(
+    pretend: Pretend, mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, younger = pretend("redis-server", mark), None
+    kill = os.kill
+
+    def kill_late(pid: int, number: int) -> None:
+        nonlocal younger
+        younger = younger or pretend("redis-server", mark)
+        kill(pid, number)
+
+    monkeypatch.setattr(os, "kill", kill_late)
+    assert await leftovers.end(mark, {"redis-server": signal.SIGKILL}) == []
+    assert older.wait() == -signal.SIGKILL
+    assert younger is not None
+    assert younger.wait() == -signal.SIGKILL
+
+
 async def test_nothing_to_end(mark: str) -> None:
     assert await leftovers.end(mark, ENDINGS) == []
