@@ -25,8 +25,19 @@ READY_SECONDS = 120.0
 DRAIN_SECONDS = 30.0
 MARKER = ".made-by-loadtest"
 LOG = "serve.log"
-# A server on a directory of ours never touches the Redis and PostgreSQL that the environment may name.
-ELSEWHERE = frozenset({"DISPATCH_REDIS_URL", "DISPATCH_DATABASE_URL"})
+# A server on a directory of ours never touches the Redis and PostgreSQL that the environment may name, and takes
+# the tokens that are signed with the secret which we give it.
+ELSEWHERE = frozenset(
+    {
+        "DISPATCH_REDIS_URL",
+        "DISPATCH_DATABASE_URL",
+        "DISPATCH_TOKEN_ALG",
+        "DISPATCH_TOKEN_ISSUER",
+        "DISPATCH_PUBLIC_KEYS",
+        "DISPATCH_JWKS_URL",
+        "DISPATCH_SECRET_PREVIOUS",
+    }
+)
 
 
 class StartFailed(Exception):

@@ -58,6 +58,7 @@ def test_a_server_of_our_own_is_kept_from_the_databases_that_the_environment_nam
     monkeypatch.setattr("loadtest.child.command", lambda: str(stub))
     monkeypatch.setenv("DISPATCH_DATABASE_URL", "postgresql://live")
     monkeypatch.setenv("DISPATCH_REDIS_URL", "redis://live")
+    monkeypatch.setenv("DISPATCH_JWKS_URL", "https://live/keys")
     child = Child(tmp_path)
     with pytest.raises(StartFailed), child:
         pass

@@ -1,0 +1,1 @@
+"""Faults provoked on real processes, and the judgement of what the clients saw."""
