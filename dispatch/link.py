@@ -19,6 +19,8 @@ from dispatch.errors import Unavailable
 Command = Sequence[str | bytes | int | float]
 SOCKET_TIMEOUT = 5.0
 """Seconds; longer than any BLOCK that is used with it."""
+_BROKEN = (RedisError, OSError, RuntimeError)
+"""What redis-py raises for a connection that is gone; RuntimeError is uvloop's, for a write on one that was just cut."""
 
 
 class Link:
@@ -51,7 +53,7 @@ class Link:
     async def _open(self) -> None:
         try:
             await self._connection.connect()  # type: ignore[no-untyped-call]  # redis-py
-        except (RedisError, OSError) as exc:
+        except _BROKEN as exc:
             raise Unavailable(f"Redis can not be reached: {_reason(exc)}") from exc
         info = (await self.exchange([("INFO", "server")]))[0]
         if isinstance(info, ResponseError):
@@ -67,7 +69,7 @@ class Link:
         try:
             await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
             return [await self._reply() for _ in commands]
-        except (RedisError, OSError) as exc:
+        except _BROKEN as exc:
             await self.close()
             raise Unavailable(f"Redis did not answer: {_reason(exc)}") from exc
         except BaseException:  # cancelled in the middle: the replies to come belong to nobody

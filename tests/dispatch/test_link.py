@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+import uvloop
 from redis.exceptions import ResponseError
 
 from dispatch.errors import Unavailable
@@ -119,3 +120,21 @@ async def test_who_can_not_be_reached_is_unavailable_and_the_password_is_kept(se
         with pytest.raises(Unavailable) as unavailable:
             await Link(url).ready()
         assert "hush" not in unavailable.value.message
+
+
+def test_a_connection_that_was_just_cut_is_no_fault_of_ours(services: embedded.Embedded) -> None:
+    """The server runs on uvloop, which refuses to write on a closed transport with an error of its own."""
+
+    async def cut_and_ask() -> None:
+        link = Link(services.redis_url)
+        await link.ready()
+        connection = link._connection
+        connection._writer.transport.abort()  # type: ignore[attr-defined]  # redis-py's: nobody else has it
+        with pytest.raises(Unavailable):
+            await link.exchange([ECHO])
+        await link.ready()
+        assert await link.exchange([ECHO]) == [b"mine"]
+        await link.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(cut_and_ask())

@@ -17,7 +17,15 @@ _RULES = {
     "ghost": ("ghost", "wrong assignment"),
     "stuck": ("nowhere", "unexpected"),
     "late": ("late",),
-    "misinformed": ("view of jobs", "view of the desk", "view of offers", "disorder", "leak", "untold"),
+    "misinformed": (
+        "view of jobs",
+        "view of the desk",
+        "view of offers",
+        "disorder",
+        "leak",
+        "strange retract",
+        "untold",
+    ),
     "dup_applied": ("applied twice",),
     "nonlinearizable": ("nonlinearizable",),
 }

@@ -1,0 +1,52 @@
+"""What a session may complain of, and what it may not."""
+
+from loadtest.judge import Event
+from tests.faults.notebook import Heard
+from tests.faults.told import SECOND_NS, sessions, strange_retracts, untold
+
+
+def heard(at_s: float, kind: str, order_id: str = "", word: str = "", session: int = 1) -> Heard:
+    return Heard(int(at_s * SECOND_NS), "app", session, kind, order_id, word=word)
+
+
+def retracts(*told: Heard) -> int:
+    return len(list(strange_retracts(sessions([heard(0, "welcome"), *told]))))
+
+
+def missed(*told: Heard, at_s: float = 10) -> int:
+    timeline = {"o": [Event(2, "opened", int(at_s * 1000), {"agents": ["v-1", "v-2"]})]}
+    return len(list(untold(sessions([heard(0, "welcome"), *told]), {"app": "v-1"}, timeline, 0)))
+
+
+def test_a_retract_follows_its_offer() -> None:
+    assert retracts(heard(1, "offer", "o"), heard(2, "retract", "o", "taken")) == 0
+    assert retracts(heard(1, "welcome:offers", "o"), heard(2, "retract", "o", "taken")) == 0
+    assert retracts(heard(2, "retract", "o", "taken")) == 1
+
+
+def test_an_offer_ends_once() -> None:
+    offer, retract = heard(1, "offer", "o"), heard(3, "retract", "o", "taken")
+    assert retracts(offer, heard(2, "verdict", "o", "taken"), retract) == 1
+    assert retracts(offer, heard(2, "verdict", "o", "refused at_capacity"), retract) == 0
+    assert retracts(offer, heard(2, "job", "o"), retract) == 1
+    assert retracts(offer, heard(2, "snapshot"), retract) == 1
+    assert retracts(offer, heard(2, "retract", "o", "changed"), retract) == 1
+
+
+def test_another_session_knows_nothing_of_it() -> None:
+    assert retracts(heard(1, "offer", "o"), heard(2, "welcome", session=2), heard(3, "retract", "o", session=2)) == 1
+
+
+def test_an_offer_that_never_came_is_missed() -> None:
+    assert missed(heard(60, "offer", "another")) == 1
+    assert missed(heard(11, "offer", "o"), heard(60, "offer", "another")) == 0
+
+
+def test_whoever_was_told_the_present_since_has_missed_nothing() -> None:
+    assert missed(heard(12, "snapshot"), heard(60, "offer", "another")) == 0
+    assert missed(heard(5, "snapshot"), heard(60, "offer", "another")) == 1
+
+
+def test_a_session_that_ended_soon_after_or_began_just_before_may_not_complain() -> None:
+    assert missed(heard(12, "offer", "another")) == 0
+    assert missed(heard(60, "offer", "another"), at_s=1) == 0
