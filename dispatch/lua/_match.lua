@@ -54,21 +54,23 @@ local function withdraw_offers(agent_id)
 end
 
 -- The nearest `room` eligible agents of one role that were not offered the order yet; small first, then double.
+-- Equally near ones come in another order when Redis is asked for more: a place in its list says nothing.
 local function nearest(o, role, room)
-  local f, found, looked, count = o.f, {}, 0, room * 2
+  local f, found, seen, count = o.f, {}, {}, room * 2
   while true do
     local hits = redis.call('GEOSEARCH', key('geo', role), 'FROMLONLAT', f.lon, f.lat, 'BYRADIUS', f.radius_m, 'm',
       'ASC', 'COUNT', count, 'WITHDIST')
-    for i = looked + 1, #hits do
-      local agent_id = hits[i][1]
-      local p = profile(agent_id)
+    for _, hit in ipairs(hits) do
+      local agent_id = hit[1]
+      local p = not seen[agent_id] and profile(agent_id)
+      seen[agent_id] = true
       if p and not why_not(agent_id, p, f) and redis.call('HEXISTS', key('offers', o.id), agent_id) == 0 then
-        found[#found + 1] = {id = agent_id, m = tonumber(hits[i][2])}
+        found[#found + 1] = {id = agent_id, m = tonumber(hit[2])}
         if #found == room then return found end
       end
     end
     if #hits < count then return found end
-    looked, count = #hits, count * 2
+    count = count * 2
   end
 end
 

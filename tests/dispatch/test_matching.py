@@ -62,6 +62,15 @@ async def test_the_ineligible_do_not_use_up_the_limit(city: City) -> None:
     assert await told(city, order) == [[], ["free-0", "free-1", "free-2"]]
 
 
+async def test_those_who_stand_at_one_place_are_each_looked_at_once(city: City) -> None:
+    """Redis gives equally near ones in another order each time it is asked for more of them."""
+    kind = await policy(city, rounds=[{"radius_m": 1000, "limit": 20, "seconds": 30}])
+    for i in range(100):
+        await city.valet(f"{i:02}", skills=(kind if i % 20 == 0 else "towing",))
+    orders = [await city.place(kind) for _ in range(5)]
+    assert [await told(city, order) for order in orders] == [[[], ["00", "20", "40", "60", "80"]]] * 5
+
+
 async def test_valets_and_shops_are_merged_by_distance(city: City) -> None:
     kind = await policy(city, rounds=ROUNDS, audience=["valet", "shop"])
     for name, north_m in (("v1", 100), ("v2", 300), ("v3", 500)):
