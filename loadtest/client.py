@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import itertools
 import random
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -56,7 +57,8 @@ class _Asked:
 
 
 class Session:
-    """Use it through `connect`. `goodbyes` lists how each of its connections ended."""
+    """Use it through `connect`. `goodbyes` lists how each of its connections ended. After each it goes to the next
+    of `others`, where there are any."""
 
     def __init__(
         self,
@@ -71,8 +73,9 @@ class Session:
         observe: Observer | None = None,
         draw: Callable[[], float] = random.random,
         patience_seconds: float = 30.0,
+        others: Sequence[str] = (),
     ) -> None:
-        self.url = url if urlsplit(url).path.strip("/") else url.rstrip("/") + STREAM_PATH
+        self._urls = deque(_stream_of(each) for each in (url, *others))
         self.codec: Codec = codec
         self.view = View()
         self.goodbyes: list[Goodbye] = []
@@ -174,6 +177,10 @@ class Session:
             await self._change()
 
     @property
+    def url(self) -> str:
+        return self._urls[0]
+
+    @property
     def is_connected(self) -> bool:
         return self._welcomed
 
@@ -208,7 +215,7 @@ class Session:
         deadline = loop.time() + self._patience_seconds
         for attempt in itertools.count():
             try:
-                return await self._ask_once(message, seconds)
+                return await self.ask_once(message, seconds)
             except Refused as refusal:
                 pause = full_jitter(attempt, self._draw())
                 if not refusal.retryable or loop.time() + pause > deadline:
@@ -216,7 +223,8 @@ class Session:
                 await asyncio.sleep(pause)
         raise AssertionError("asked without end")
 
-    async def _ask_once(self, message: Message, seconds: float | None) -> Message:
+    async def ask_once(self, message: Message, seconds: float | None = ANSWER_SECONDS) -> Message:
+        """The answer to this one asking, for who must know of each: no repetition. `pending` is no answer."""
         await self.connected()
         ref = str(next(self._refs))
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
@@ -339,6 +347,7 @@ class Session:
             if not may_return(goodbye.code):
                 raise Ended(goodbye.code or 0, goodbye.reason)
             self._lose(Disconnected(f"{goodbye.code} {goodbye.reason}"))
+            self._urls.rotate(-1)
             attempt = 0 if loop.time() - began >= SETTLED_SECONDS else attempt + 1
             await asyncio.sleep(self._pause_seconds(attempt))
 
@@ -367,6 +376,10 @@ class Session:
             await socket.send(encode(self._hello.message(), self.codec))
             while True:
                 self._hear(await socket.recv())
+
+
+def _stream_of(url: str) -> str:
+    return url if urlsplit(url).path.strip("/") else url.rstrip("/") + STREAM_PATH
 
 
 connect = Session

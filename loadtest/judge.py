@@ -252,8 +252,7 @@ def ever_over_capacity(facts: ServerFacts) -> Iterator[Fault]:
                 held.setdefault(holding.agent_id, []).append(holding)
     for agent_id, each in held.items():
         if (most := _most_at_once(each)) > facts.capacity.get(agent_id, 0):
-            text = f"once held {most} of {facts.capacity.get(agent_id, 0)}"
-            yield Fault("over capacity", agent_id, text)
+            yield Fault("once over capacity", agent_id, f"held {most} of {facts.capacity.get(agent_id, 0)}")
 
 
 def holdings(order_id: str, timeline: Sequence[Event]) -> Iterator[Holding]:

@@ -129,7 +129,8 @@ class Http:
         except httpx.TransportError as exc:
             raise Unavailable(f"{method} {path}: {type(exc).__name__} {exc}") from exc
         if answer.status_code >= 500:
-            raise Unavailable(f"{method} {path}: HTTP {answer.status_code} {answer.text[:300]}")
+            text = f"{method} {path}: HTTP {answer.status_code} {answer.text[:300]}"
+            raise Unavailable(text, status=answer.status_code)
         if answer.status_code >= 400:
             raise problem(answer.status_code, answer.content)
         return orjson.loads(answer.content) if answer.content else None

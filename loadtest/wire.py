@@ -108,7 +108,11 @@ class Refused(Exception):
 
 
 class Unavailable(Exception):
-    """No answer in spite of patience: whether the command took effect is not known."""
+    """No answer in spite of patience: whether the command took effect is not known. `status` is HTTP's; 0: lost."""
+
+    def __init__(self, detail: str, *, status: int = 0) -> None:
+        super().__init__(detail)
+        self.status = status
 
 
 class Disconnected(Exception):

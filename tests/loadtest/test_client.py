@@ -198,6 +198,41 @@ async def test_it_comes_back_and_the_new_welcome_is_the_truth(code: int) -> None
         assert [each.code for each in live.goodbyes] == [code]
 
 
+async def test_it_goes_to_the_next_node_and_in_turn_comes_back() -> None:
+    visits: list[str] = []
+
+    def scene(node: str, stays: bool) -> SceneOf:
+        async def play(line: Line) -> None:
+            visits.append(node)
+            await line.welcome()
+            await (line.socket.wait_closed() if stays else line.socket.close(4000))
+
+        return play
+
+    async with (
+        playing(scene("a", False), scene("a", True)) as url,
+        playing(scene("b", False)) as other,
+        session(url, others=[other]) as live,
+    ):
+        await live.until(lambda _: len(live.goodbyes) == 2 and live.is_connected, SOON_ENOUGH)
+    assert visits == ["a", "b", "a"]
+
+
+async def test_what_is_asked_once_is_not_repeated() -> None:
+    async def scene(line: Line) -> None:
+        await line.welcome(jobs=[JOB])
+        asked = await line.hear("release")
+        await line.say(type="error", ref=asked["ref"], code="unavailable", message="not now", retryable=True)
+        await line.hear("ping")
+        await line.socket.wait_closed()
+
+    async with playing(scene) as url, session(url) as live:
+        with pytest.raises(Refused, match="unavailable"):
+            await live.ask_once({"type": "release", "order_id": "o1", "fence": 1, "reason": "no time"})
+        with pytest.raises(TimeoutError):
+            await live.ask_once({"type": "ping"}, seconds=0.05)
+
+
 async def test_it_comes_back_when_it_is_told_to() -> None:
     pauses: list[float] = []
 

@@ -163,7 +163,7 @@ def test_an_agent_who_once_held_too_much() -> None:
         event(3, "assigned", at=3500, agent_id="v-1", fence=1, by="grab"),
     ]
     faults = list(ever_over_capacity(with_timeline(kept(), "held", overlapping)))
-    assert rules(faults) == {("over capacity", "v-1")}
+    assert rules(faults) == {("once over capacity", "v-1")}
 
 
 def test_a_job_taken_in_the_millisecond_in_which_another_ended_is_not_too_much() -> None:

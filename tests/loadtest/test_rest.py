@@ -61,6 +61,16 @@ async def test_patience_ends() -> None:
             await client.get("/v1/orders")
 
 
+@pytest.mark.parametrize(
+    ("mishap", "status"), [(httpx.Response(503), 503), (httpx.Response(500), 500), (httpx.ReadError("lost"), 0)]
+)
+async def test_who_is_given_no_answer_is_told_whether_it_was_lost(mishap: Answer, status: int) -> None:
+    async with http(Scripted(mishap), draw=lambda: 0.99, patience=0.0) as client:
+        with pytest.raises(Unavailable) as told:
+            await client.get("/v1/orders")
+    assert told.value.status == status
+
+
 async def test_pages_are_followed_to_the_last() -> None:
     transport = Scripted(
         httpx.Response(200, json={"items": [1, 2], "next": "c2"}),
