@@ -13,7 +13,7 @@ from loadtest.judge import Fault
 NAMES = ("lost", "double", "ghost", "stuck", "late", "misinformed", "dup_applied", "nonlinearizable")
 _RULES = {
     "lost": ("lost order", "lost change", "lost command", "timeline"),
-    "double": ("two winners", "two holders", "fences", "over capacity", "unknown agent"),
+    "double": ("two winners", "two holders", "fences", "over capacity", "once over capacity", "unknown agent"),
     "ghost": ("ghost", "wrong assignment"),
     "stuck": ("nowhere", "unexpected"),
     "late": ("late",),
