@@ -176,9 +176,12 @@ async def spawn(plan: Plan) -> Process:
         os.close(output)
 
 
-async def run(name: str, command: Sequence[str], folder: Path, told: bytes = b"") -> str:
-    """Runs a command to its end, and returns what it wrote. `name` is for the error's message."""
-    process = await _execute(command, folder, stdin=PIPE, output=PIPE)
+async def run(name: str, command: Sequence[str], folder: Path, told: bytes | None = None) -> str:
+    """Runs a command to its end, and returns what it wrote. `name` is for the error's message.
+
+    None: there is nothing to tell. To tell even b"" to one that has ended already is an error on uvloop.
+    """
+    process = await _execute(command, folder, stdin=DEVNULL if told is None else PIPE, output=PIPE)
     try:
         async with asyncio.timeout(ONE_OFF_SECONDS):
             written, _ = await process.communicate(told)

@@ -32,6 +32,11 @@ async def test_a_command_is_told_and_tells(tmp_path: Path) -> None:
     assert await children.run("cat", ["/bin/cat"], tmp_path, b"told") == "told"
 
 
+async def test_a_command_may_be_told_nothing(tmp_path: Path) -> None:
+    """To tell one that has ended already is an error on uvloop."""
+    assert await children.run("readlink", ["/bin/readlink", "/proc/self/fd/0"], tmp_path) == "/dev/null\n"
+
+
 async def test_a_command_that_fails_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(EmbeddedError, match=r"^sh failed: no$"):
         await children.run("sh", ["/bin/sh", "-c", "echo why; echo no >&2; exit 3"], tmp_path)
