@@ -14,10 +14,10 @@ import structlog
 
 from dispatch import metrics
 from dispatch.errors import DispatchError, InvariantBroken, Unavailable
-from dispatch.events import Event
 from dispatch.order import Order
 from dispatch.records import Records
-from dispatch.records.ledger import StaleEpoch
+from dispatch.records.ledger import FenceTaken, StaleEpoch
+from dispatch.redress import redress
 from dispatch.state import order_of
 from dispatch.store import Reply, Store
 from dispatch.tasks import end
@@ -104,12 +104,12 @@ class Claims:
         _tell([grab for grab in grabs if answers[grab[0]] != Outcome.WON], answers)
         winners = [grab for grab in grabs if answers[grab[0]] == Outcome.WON]
         if winners:
-            self._start(self._confirm(key, winners, _shown(key, reply)))
+            self._start(self._confirm(key, winners, reply))
 
-    async def _confirm(self, key: tuple[str, str], winners: list[_Grab], shown: "Event | Order") -> None:
+    async def _confirm(self, key: tuple[str, str], winners: list[_Grab], reply: Reply) -> None:
         """`won` waits for PostgreSQL. One agent only: a script gives an order to one."""
         try:
-            verdict = await self._durable(key, winners[0][0], shown)
+            verdict = await self._durable(key, winners[0][0], reply)
         except asyncio.CancelledError:
             _tell(winners, UNAVAILABLE)
             raise
@@ -121,29 +121,44 @@ class Claims:
             if not future.done():
                 future.set_result(verdict)
 
-    async def _durable(self, key: tuple[str, str], agent_id: str, shown: "Event | Order") -> Verdict:
-        order = shown if isinstance(shown, Order) else shown.order
+    async def _durable(self, key: tuple[str, str], agent_id: str, reply: Reply) -> Verdict:
+        order = _shown(key, reply)
         wait = 0.05
-        while isinstance(shown, Event):
+        late = False
+        while reply.events:
             try:
-                holders = await self._records.ledger.apply([shown])
+                if not late or await self._records.ledger.agent_under(order.id, order.fence) != agent_id:
+                    await self._records.ledger.apply(reply.events)
             except StaleEpoch:
-                return await self.grab(key[0], key[1], agent_id)  # the region was put right: ask again
+                if late:  # the region was put right without him: ask again
+                    return await self.grab(key[0], key[1], agent_id)
+                late = True  # it was put right, perhaps with him: then he has won, whatever came since
+                continue
+            except FenceTaken as exc:
+                log.error("fence_belongs_to_another", order=order.id, fence=order.fence)
+                await redress(self._store, self._records, key[0], exc)
+                return Verdict(Outcome.TAKEN)
             except Unavailable:
+                late = True
                 await asyncio.sleep(random.uniform(0, wait))  # PostgreSQL is away: back off, keep trying
                 wait = min(2 * wait, 2.0)
                 continue
-            if holders.get((order.id, order.fence)) != agent_id:
-                log.error("fence_belongs_to_another", order=order.id, fence=order.fence)
-                return Verdict(Outcome.TAKEN)
             break
-        return Verdict(Outcome.WON, fence=order.fence, order=order)
+        return Verdict(Outcome.WON, fence=order.fence, order=await self._present(order) if late else order)
+
+    async def _present(self, order: Order) -> Order:
+        """Meanwhile he may have been told more of his job than the event says that he won by."""
+        try:
+            found = await self._records.orders.find(order.id)
+        except Unavailable:
+            return order
+        same = found is not None and (found.holder, found.fence) == (order.holder, order.fence)
+        return found if found is not None and same else order
 
 
-def _shown(key: tuple[str, str], reply: Reply) -> "Event | Order":
-    """The event by which the winner holds the order; when the log has let go of it, PostgreSQL has it."""
-    ours = [event for event in reply.events if event.order_id == key[1]]
-    return ours[-1] if ours else order_of(key[1], key[0], reply.unpacked()["state"])
+def _shown(key: tuple[str, str], reply: Reply) -> Order:
+    """As the winner holds it. Without an event: the log has let go of it, so PostgreSQL has it."""
+    return reply.events[-1].order if reply.events else order_of(key[1], key[0], reply.unpacked()["state"])
 
 
 def _tell(grabs: list[_Grab], answers: "Verdict | dict[str, str]") -> None:

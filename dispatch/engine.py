@@ -79,9 +79,21 @@ class Engine:
 
     async def run(self) -> None:
         """Until cancelled; away databases are waited for. No deadline waits for a sweep, which asks PostgreSQL."""
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._keep_time())
-            both.create_task(self._keep_sweeping())
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._keep_time())
+                both.create_task(self._keep_sweeping())
+        finally:
+            await self._give_back()
+
+    async def _give_back(self) -> None:
+        """The lease, so that another engine need not wait for its end."""
+        if self._active:
+            self._active = False
+            try:
+                await self._store.run_now("lease", self._region, owner=self._owner, lease_ms=0)
+            except DispatchError as exc:
+                self._note("lease_not_given_back", exc)
 
     async def _keep_time(self) -> None:
         while True:
@@ -133,7 +145,7 @@ class Engine:
             log.error("deadline_without_effect", order=due.order_id, error=exc.message)
             return False
         if reply.outcome == "ok":
-            at = next(event.at for event in reply.events if event.order_id == due.order_id)
+            at = [event.at for event in reply.events if event.order_id == due.order_id][-1]
             metrics.DEADLINE_LATENESS.observe(max(0, at - int(due.due_at)) / 1000)
         return True
 
@@ -178,4 +190,4 @@ class Engine:
         except DispatchError as exc:
             self._note("reconciliation_waits", exc)
             return random.uniform(0.1, LONGEST_WAIT_S)
-        return 0.0 if done else 0.2
+        return 0.0 if done else random.uniform(0.2, 0.6)  # another is at it; to ask costs a connection

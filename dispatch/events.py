@@ -17,7 +17,10 @@ from dispatch.state import State, order_of
 
 
 class Type(StrEnum):
-    """Orders' events raise the order's version; agents' events and notices have none."""
+    """Orders' events raise the order's version; agents' events and notices have none.
+
+    A newer server may write others: an order's still bears its whole state, one without an order concerns nobody here.
+    """
 
     PLACED = "placed"
     OPENED = "opened"
@@ -44,14 +47,22 @@ class Type(StrEnum):
     """Where an agent is who is on his way with an order, for its customer."""
     NOTICED = "noticed"
     """In the people's slot: a notice for whom it may concern."""
+    RECONCILED = "reconciled"
+    """The region was put right; `n` leapt, so every reader knows that it may have missed something."""
+    CORRECTED = "corrected"
+    """Redis had given a fence that PostgreSQL knows as another agent's: the order is again what PostgreSQL says."""
+    ADOPTED = "adopted"
+    """Not in any log: the order's state as Redis had it, when PostgreSQL had lost the events that led to it."""
 
+
+_KNOWN = {kind.value: kind for kind in Type}
 
 ABOUT_AGENTS = frozenset({Type.REPLACED, Type.KICKED, Type.SUSPENDED, Type.MOVED})
 
-ENTRY = ("n", "type", "order", "version", "to", "holder", "was", "customer", "desk", "body")
+ENTRY = ("n", "type", "order", "version", "to", "holder", "was", "customer", "desk", "before", "body")
 """Outer fields of a log entry: `to` are the agents newly offered the order (or, for an agent's event, the
 agent), `holder` holds it now, `was` held it before, `customer` is the order's (or whom a position is for), `desk` is
-set when it was on the desk before or is after."""
+set when it was on the desk before or is after, `before` is the place of the order's last event before this one."""
 
 
 class Event:
@@ -60,7 +71,8 @@ class Event:
     def __init__(self, region: str, fields: Mapping[bytes, bytes]) -> None:
         self.region = region
         self.n = int(fields[b"n"])
-        self.type = Type(fields[b"type"].decode())
+        kind = fields[b"type"].decode()
+        self.type: str = _KNOWN.get(kind, kind)
         self.order_id = fields[b"order"].decode()
         self.version = int(fields[b"version"])
         to = fields[b"to"].decode()
@@ -69,8 +81,14 @@ class Event:
         self.was = fields[b"was"].decode()
         self.customer = fields[b"customer"].decode()
         self.desk = fields[b"desk"] == b"1"
+        self.before = fields.get(b"before", b"").decode()  # absent in entries of an older server
         self.packed = fields[b"body"]
         """The body as it came."""
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether its type says to each party what changed for him. Of others only the new state is known."""
+        return isinstance(self.type, Type) and self.type is not Type.CORRECTED
 
     @classmethod
     def of_flat(cls, region: str, flat: list[bytes]) -> "Event":

@@ -20,7 +20,7 @@ Command = Sequence[str | bytes | int | float]
 SOCKET_TIMEOUT = 5.0
 """Seconds; longer than any BLOCK that is used with it."""
 _BROKEN = (RedisError, OSError, RuntimeError)
-"""What redis-py raises for a connection that is gone; RuntimeError is uvloop's, for a write on one that was just cut."""
+"""What redis-py raises for a connection that is gone; RuntimeError is uvloop's, for a write on one just cut."""
 
 
 class Link:

@@ -39,6 +39,8 @@ class Present(msgspec.Struct, frozen=True):
     offers: list[Order]
     jobs: list[Order]
     more: list[str]
+    at: int = 0
+    """The instant, ms by Redis' clock."""
 
 
 class DeskPresent(msgspec.Struct, frozen=True):
@@ -152,9 +154,19 @@ class People:
         return agent
 
     async def enter(
-        self, agent: Agent, session_id: str, meta: dict[str, object], status: str, position: Point | None
+        self,
+        agent: Agent,
+        session_id: str,
+        meta: dict[str, object],
+        status: str,
+        position: Point | None,
+        *,
+        said_at: int = 0,
     ) -> Present:
-        """A session begins; too many of one agent end the oldest. Raises Unavailable."""
+        """A session begins; too many of one agent end the oldest. Raises Unavailable.
+
+        One that is announced again says since when its status is his (`said_at`, by Redis' clock).
+        """
         reply = await self._store.run(
             "enter",
             agent.region,
@@ -163,6 +175,7 @@ class People:
             card=_packed(agent),
             meta=_about(agent.id, {"sub": agent.id, "role": agent.role, "region": agent.region} | meta),
             status=status,
+            said_at=said_at or "",
             lat=repr(position.lat) if position else "",
             lon=repr(position.lon) if position else "",
             most_sessions=_SESSIONS.get(agent.role, _SESSIONS_OF_OTHERS),
@@ -179,11 +192,14 @@ class People:
     async def leave(self, region: str, member: str, session_id: str) -> None:
         await self._store.run("leave", region, agent_id=member, session_id=session_id)
 
-    async def set_status(self, region: str, agent_id: str, session_id: str, status: str) -> None:
-        """Raises Refused (conflict) when the session is over."""
-        reply = await self._store.run("status", region, agent_id=agent_id, session_id=session_id, status=status)
+    async def set_status(self, region: str, agent_id: str, session_id: str, status: str, *, said_at: int = 0) -> int:
+        """Returns when he said so, by Redis' clock. Raises Refused (conflict) when the session is over."""
+        reply = await self._store.run(
+            "status", region, agent_id=agent_id, session_id=session_id, status=status, said_at=said_at or ""
+        )
         if reply.outcome == "session_over":
             raise Refused(Code.CONFLICT, "the session is over")
+        return int(reply.text)
 
     async def move(self, region: str, moves: Sequence[tuple[str, str, Point]]) -> None:
         """Positions of (agent, session), the latest of each."""
@@ -282,4 +298,5 @@ class People:
             offers=[order_of(order_id, region, state) for order_id, state in found["offers"]],
             jobs=[order_of(order_id, region, state) for order_id, state in found["jobs"]],
             more=more,
+            at=found["at"],
         )

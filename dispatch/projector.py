@@ -17,6 +17,7 @@ from dispatch.errors import DispatchError
 from dispatch.events import Event, Type
 from dispatch.order import TERMINAL
 from dispatch.records import Records
+from dispatch.redress import redress
 from dispatch.store import LogReader, Store
 
 log = structlog.get_logger()
@@ -71,10 +72,14 @@ class Projector:
             await reader.close()
 
     async def _project(self, events: list[Event], reader: LogReader) -> None:
-        await self._records.ledger.project(self._region, events, reader.cursor, events[-1].n)
+        try:
+            for taken in await self._records.ledger.project(self._region, events, reader.cursor, events[-1].n):
+                log.error("fence_belongs_to_another", order=taken.order_id, fence=taken.fence)
+                await redress(self._store, self._records, self._region, taken)
+        finally:  # also when only the commit's answer was lost: the cursor is past them, they are not read again
+            self._ended |= {e.order_id for e in events if e.order_id and e.state["status"] in TERMINAL}
         for event in events:
             _count(event)
-        self._ended |= {e.order_id for e in events if e.order_id and e.state["status"] in TERMINAL}
         await self._store.run(
             "tidy",
             self._region,

@@ -42,7 +42,7 @@ class Script:
         _check_words(name, self.text)
 
     def bind(
-        self, region: str, epoch: int, request: str, values: Mapping[str, Argument]
+        self, region: str, epoch: int | str, request: str, values: Mapping[str, Argument]
     ) -> tuple[list[str], list[Argument]]:
         """KEYS and ARGV of one call; raises TypeError when `values` are not the header's names."""
         if values.keys() != set(self.args):

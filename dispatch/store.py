@@ -124,8 +124,8 @@ class Store:
         """The same without patience, for those who can mend what is wrong."""
         return await self._attempt(self._scripts[name], region, "", values, 0.0)
 
-    async def run_as(self, epoch: int, name: str, region: str, **values: Argument) -> Reply:
-        """For reconciliation, which runs under an epoch of its own. Raises as `run_now` does."""
+    async def run_as(self, epoch: int | str, name: str, region: str, **values: Argument) -> Reply:
+        """For reconciliation, which runs under an epoch of its own ('': there is none). Raises as `run_now` does."""
         reply = await self._once(self._scripts[name], region, epoch, "", values, 0.0)
         if reply.outcome == _UNAVAILABLE:
             raise Quarantined(region)
@@ -145,7 +145,7 @@ class Store:
         self,
         script: Script,
         region: str,
-        epoch: int,
+        epoch: int | str,
         request: str,
         values: Mapping[str, Argument],
         deadline: float,

@@ -4,7 +4,13 @@ Owns the translation of scripts' refusals into codes of PROTOCOL §4. Knows no r
 returned only after the events that made it so stand in PostgreSQL.
 """
 
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
 from dispatch.errors import Code, DispatchError, InvariantBroken, Refused, Unavailable
+from dispatch.events import Event
 from dispatch.order import TERMINAL, Order
 from dispatch.records import Records
 from dispatch.scripts import Argument
@@ -38,6 +44,21 @@ class Transitions:
         if reply.outcome != "ok":
             raise _refusal(name, reply, order)
         return await self._conclude(reply, order)
+
+    async def record(self, events: Sequence[Event]) -> None:
+        """Let events that a log told of stand in PostgreSQL, with those that lead to them.
+
+        Raises Unavailable (StaleEpoch), InvariantBroken.
+        """
+        places: dict[str, list[str]] = {}
+        for event in events:
+            if event.before and not self._records.ledger.has(event):
+                places.setdefault(event.region, []).append(event.before)
+        asked = (
+            self._store.run("earlier", region, places=msgspec.msgpack.encode(some)) for region, some in places.items()
+        )
+        earlier = [event for reply in await asyncio.gather(*asked) for event in reply.events]
+        await self._records.ledger.apply([*earlier, *events])
 
     async def _conclude(self, reply: Reply, order: Order) -> Order:
         await self._records.ledger.apply(reply.events)

@@ -28,7 +28,7 @@ log = structlog.get_logger()
 PENDING_S = 1.0
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 Tell = Callable[[Session, list[Outbound]], None]
-Availability = Callable[[AgentSession, str], None]
+Availability = Callable[[AgentSession, str, int], None]
 Work = Callable[[], Awaitable[None]]
 
 
@@ -136,8 +136,8 @@ class Commands:
                 self._tell(session, session.go_on(order_id))
 
     async def _set_status(self, session: AgentSession, message: SetStatus) -> None:
-        await self._dispatch.people.set_status(session.slot, session.agent.id, session.id, message.status)
-        self._available(session, message.status)
+        people, status = self._dispatch.people, message.status
+        self._available(session, status, await people.set_status(session.slot, session.agent.id, session.id, status))
 
     async def _decline(self, session: AgentSession, message: Decline) -> None:
         await self._dispatch.people.decline(session.who, session.slot, message.order_id, message.reason or "")

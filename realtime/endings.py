@@ -15,7 +15,7 @@ class Ending(NamedTuple):
     reason: str
 
 
-ENDINGS: Mapping[Type, Ending] = {
+ENDINGS: Mapping[str, Ending] = {
     Type.REPLACED: Ending(CloseCode.REPLACED, "replaced by a newer session"),
     Type.KICKED: Ending(CloseCode.KICKED, "ended by the operator"),
     Type.SUSPENDED: Ending(CloseCode.SUSPENDED, "the agent is suspended"),

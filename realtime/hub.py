@@ -181,7 +181,7 @@ class Hub:
         conn.peer = session
         conn.send(welcome)
         if isinstance(session, AgentSession):
-            self._set_status(session, session.status)
+            self._set_status(session, session.status, session.status_at)
             self._gathering.delivered(session, session.offers)
         self._send(session, self._registry.resume(session))
         for message in guest.early:
@@ -191,10 +191,10 @@ class Hub:
                 self._commands.received(conn, session, message)
         self._notices.greet(session)
 
-    def _set_status(self, session: AgentSession, status: str) -> None:
+    def _set_status(self, session: AgentSession, status: str, said_at: int) -> None:
         """The status is the agent's: all his sessions here have it, should Redis have to be told again."""
         for each in self._registry.of_agent(session.agent.id):
-            each.status = status
+            each.status, each.status_at = status, said_at
 
     def _end(self, session: Session, code: CloseCode, reason: str) -> None:
         """Send it away; nothing is said to it after that, and nothing counted as delivered."""
@@ -239,6 +239,9 @@ class Hub:
             concerned = self._registry.concerned(event)
             if not concerned:
                 continue
+            if not event.tells_all:
+                self._doubt(concerned)
+                continue
             telling = Telling(event, self._usher.private_details)
             behind_record = [session for session in concerned if _waits_for_record(session, event)]
             if behind_record:
@@ -264,7 +267,7 @@ class Hub:
         wait = 0.05
         while True:
             try:
-                await self._dispatch.records.ledger.apply([telling.event for telling in tellings])
+                await self._dispatch.transitions.record([telling.event for telling in tellings])
                 return
             except (StaleEpoch, InvariantBroken) as exc:
                 if len(tellings) > 1:  # not all for the sake of one

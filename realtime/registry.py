@@ -93,8 +93,8 @@ class Registry:
 
     def concerned(self, event: Event) -> set[Session]:
         """All that hear of an order's event, or of a position (its customer alone)."""
-        if event.type is Type.TRACKED:
-            return set(self._customers.get(event.customer, ()))
+        if not event.order_id:
+            return set(self._customers.get(event.customer, ())) if event.type is Type.TRACKED else set()
         concerned: set[Session] = set(self.book.sessions(event.order_id))
         concerned.update(self._reading.get(event.region, ()))
         for agent_id in (*event.to, event.holder, event.was):

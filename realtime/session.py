@@ -38,7 +38,7 @@ _AFTER_RETRACT = {
     "cancelled": Verdict(Outcome.GONE, "cancelled"),
     "changed": NOT_OFFERED,
 }
-_AFTER_JOB = {
+_AFTER_JOB: dict[str, Verdict] = {
     Type.COMPLETED: Verdict(Outcome.GONE, "completed"),
     Type.CANCELLED: Verdict(Outcome.GONE, "cancelled"),
     Type.ASSIGNED: Verdict(Outcome.TAKEN),
@@ -175,12 +175,15 @@ class AgentSession(Session):
         "offers",
         "position",
         "status",
+        "status_at",
     )
 
     def __init__(self, session_id: str, who: Identity, crs: Crs, agent: Agent, book: OfferBook) -> None:
         super().__init__(session_id, who, crs, agent.id, (agent.region,))
         self.agent = agent
         self.status = "available"
+        self.status_at = 0
+        """When Redis heard so first, by its clock."""
         self.position: Point | None = None
         """The last one he told, WGS-84."""
         self.offers: set[str] = set()
@@ -203,6 +206,7 @@ class AgentSession(Session):
         for order_id in tuple(self.offers):
             self._drop_offer(order_id, None)
         self._floor = present.n
+        self.status_at = self.status_at or present.at
         self._all_listed = not present.more
         self._overtaken = frozenset(self._waiting or ())
         for order in present.offers:
@@ -321,10 +325,11 @@ class DeskSession(Session):
     __slots__ = ("_floors",)
 
     def lists(self, presents: dict[str, DeskPresent], most: int) -> Message:
-        """Region → its desk."""
+        """Region → its desk. The desk of one that is being put right is missing; `snapshot` follows then."""
         self._floors = {region: present.n for region, present in presents.items()}
         orders = sorted((o for p in presents.values() for o in p.orders), key=lambda order: (order.desk_at, order.id))
-        cut = len(orders) > most or any(present.more for present in presents.values())
+        whole = presents.keys() >= set(self.slots)
+        cut = not whole or len(orders) > most or any(present.more for present in presents.values())
         return {"desk": [full_view(order, self.crs) for order in orders[:most]], "more": ["desk"] if cut else []}
 
     def _is_news(self, event: Event) -> bool:

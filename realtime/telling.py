@@ -16,7 +16,7 @@ from realtime.wire import Outbound
 PrivateDetails = Callable[[str], tuple[str, ...]]
 """Kind → the keys of `details` that candidates do not see."""
 
-_DESK_WORDS = {
+_DESK_WORDS: dict[str, str] = {
     Type.ESCALATED: "escalated",
     Type.STALLED: "stalled",
     Type.TAKEN_UP: "taken_up",
@@ -26,6 +26,7 @@ _DESK_WORDS = {
     Type.CANCELLED: "cancelled",
     Type.EXPIRED: "expired",
 }
+_UNJOB_WORDS: dict[str, str] = {Type.CANCELLED: "cancelled", Type.RELEASED: "released", Type.ASSIGNED: "reassigned"}
 
 
 class Telling:
@@ -79,9 +80,7 @@ class Telling:
         return "taken" if status in HELD or status is Status.COMPLETED else "changed"
 
     def _unjob_reason(self) -> str:
-        if self.event.type is Type.ASSIGNED:
-            return "reassigned"
-        return {Type.CANCELLED: "cancelled", Type.RELEASED: "released"}.get(self.event.type, "closed")
+        return _UNJOB_WORDS.get(self.event.type, "closed")
 
     def _desk_word(self) -> str:
         if self.event.type is Type.RELEASED and self.event.order.status is Status.ESCALATED:

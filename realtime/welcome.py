@@ -6,6 +6,7 @@ is held back and not lost.
 """
 
 import asyncio
+from contextlib import suppress
 
 from ulid import ULID
 
@@ -14,8 +15,9 @@ from dispatch.catalog import PEOPLE
 from dispatch.clock import now_ms
 from dispatch.errors import Refused
 from dispatch.identity import AGENTS, Identity, Role, TokenExpired
-from dispatch.people import MOST_LISTED
+from dispatch.people import MOST_LISTED, DeskPresent
 from dispatch.records.agents import Agent
+from dispatch.store import Quarantined
 from dispatch.views import full_view
 from geo.crs import to_wgs84
 from realtime.session import AgentSession, CustomerSession, DeskSession, Message, OfferBook, Session, agent_card
@@ -73,8 +75,8 @@ class Usher:
     async def snapshot(self, session: Session, address: str, codec: str) -> Outbound | None:
         """The present once more, for one who may have missed something; None: there is nothing to list for him.
 
-        Whom Redis has forgotten it is told of again. Of whom it knows, what it knows counts: by another session
-        he may have paused since. Raises Refusal when he would not be let in any more, Unavailable, Refused.
+        Whom Redis has forgotten it is told of again, and of his status, unless he has told another since: by another
+        session he may have paused. Raises Refusal when he would not be let in any more, Unavailable, Refused.
         """
         if isinstance(session, AgentSession):
             lists = await self._agent_again(session, _meta(session, address, codec))
@@ -90,23 +92,42 @@ class Usher:
         session.agent = agent
         if await people.refresh(session.slot, [(session.member, session.id)]):
             return await self._enter(session, meta)
+        with suppress(Refused):  # it ended just now
+            await people.set_status(session.slot, agent.id, session.id, session.status, said_at=session.status_at)
         return session.lists(await people.present(session.slot, agent.id), self.private_details)
 
     async def _enter(self, session: Session, meta: dict[str, object]) -> Message:
         """Make the session known to Redis (again) and read its lists."""
         people = self._dispatch.people
         if isinstance(session, AgentSession):
-            present = await people.enter(session.agent, session.id, meta, session.status, session.position)
+            present = await people.enter(
+                session.agent, session.id, meta, session.status, session.position, said_at=session.status_at
+            )
             return session.lists(present, self.private_details)
         await people.admit(session.who, session.id, meta)
         if isinstance(session, DeskSession):
-            slots = session.slots  # a region may come or go meanwhile
-            presents = await asyncio.gather(*(people.desk(region) for region in slots))
-            return session.lists(dict(zip(slots, presents, strict=True)), MOST_LISTED)
+            return session.lists(await self._desks(session.slots), MOST_LISTED)
         if isinstance(session, CustomerSession):
             orders, more = await people.unfinished_of(session.who.sub)
             return session.lists([full_view(order, session.crs) for order in orders], more)
         return {"more": []}
+
+    async def _desks(self, regions: tuple[str, ...]) -> dict[str, DeskPresent]:
+        """Without those that are being put right, unless that is all: one region must not keep the others' desks away.
+
+        Raises Unavailable.
+        """
+        found = await asyncio.gather(*map(self._desk, regions))
+        desks = {region: desk for region, desk in zip(regions, found, strict=True) if desk is not None}
+        if regions and not desks:
+            raise Quarantined(regions[0])
+        return desks
+
+    async def _desk(self, region: str) -> DeskPresent | None:
+        try:
+            return await self._dispatch.people.desk(region)
+        except Quarantined:
+            return None
 
     def private_details(self, kind: str) -> tuple[str, ...]:
         """What the policy of this kind keeps from candidates."""

@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 import warnings
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,13 +19,15 @@ import typer
 import uvloop
 
 from dispatch.assembly import Dispatch
+from dispatch.catalog import PEOPLE
 from dispatch.clock import now_ms
 from dispatch.errors import DispatchError
 from dispatch.identity import AUDIENCE, ID_PATTERN
 from dispatch.identity import Role as TokenRole
-from server import config, logs
+from server import config, embedded, logs
 from server.config import ConfigError, Role
 from server.embedded import EmbeddedError
+from server.findings import findings
 from server.key_forms import KeysFault
 from server.node import serve as serve_node
 from server.node import services as embedded_services
@@ -109,42 +111,66 @@ def token(
 
 @app.command()
 def reconcile(
-    check: Annotated[bool, typer.Option("--check", help="Print the differences and change nothing.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Print the differences and change nothing; what is on its way while a server runs is none."
+        ),
+    ] = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
-    """Put Redis right from PostgreSQL, region by region."""
+    """Put Redis right from PostgreSQL, region by region. With --check: exit code 1 when something differs."""
     settings = config.read(host="127.0.0.1", http_port=0, ws_port=0, data_dir=data_dir, role=Role.ALL, workers=1)
     logs.configure(settings.log_format)
 
     async def run() -> None:
-        async with embedded_services(settings) as running:
+        async with _databases(settings) as running:
             verifier = running.trust.verifier(running.trust.source())
             dispatch = Dispatch(redis_url=running.redis_url, database_url=running.database_url, verifier=verifier)
-            await dispatch.start()
             try:
-                differing = [await _reconcile(dispatch, slot, check) for slot in dispatch.catalog.slots]
+                await (dispatch.catalog.load() if check else dispatch.start())  # to start is to migrate
+                differing = await _compare(dispatch)
+                if not check:
+                    for slot in dispatch.catalog.slots:
+                        await _put_right(dispatch, slot)
             finally:
                 await dispatch.close()
-        if check and any(differing):
+        if check and differing:
             raise typer.Exit(1)
 
     _run(run())
 
 
-async def _reconcile(dispatch: Dispatch, slot: str, check: bool) -> bool:
-    """Whether the region differed."""
-    found = await dispatch.reconciler.check(slot)
-    for order_id in found.behind:
-        print(f"{slot}: order {order_id}: PostgreSQL knows more than Redis")
-    for agent_id, order_id in found.jobs:
-        print(f"{slot}: agent {agent_id}: Redis and PostgreSQL differ on holding order {order_id}")
-    if check:
-        print(f"{slot}: {len(found.behind) + len(found.jobs)} differences" + ("" if found.settled else ", not settled"))
-    elif await dispatch.reconciler.region(slot):
-        print(f"{slot}: reconciled")
-    else:
-        print(f"{slot}: another process is reconciling it")
-    return bool(found.behind or found.jobs)
+@contextlib.asynccontextmanager
+async def _databases(settings: config.Settings) -> AsyncIterator[config.Settings]:
+    """Those of a server that runs on the data directory, else as for `serve`."""
+    urls = embedded.attach(settings.data_dir) if settings.embedded else None
+    if urls is not None:
+        yield settings.on(*urls)
+        return
+    async with embedded_services(settings) as running:
+        yield running
+
+
+async def _compare(dispatch: Dispatch) -> int:
+    """Prints what differs; returns in how many regions something does."""
+    slots = dispatch.catalog.slots
+    found = await asyncio.gather(*map(dispatch.reconciler.check, slots))
+    for slot, differences in zip(slots, found, strict=True):
+        for line in findings(differences):
+            print(f"{_name(slot)}: {line}")
+    differing = sum(map(bool, found))
+    print(f"{differing or 'none'} of {len(slots)} regions (the people's sessions count as one) differ")
+    return differing
+
+
+async def _put_right(dispatch: Dispatch, slot: str) -> None:
+    done = await dispatch.reconciler.region(slot)
+    print(f"{_name(slot)}: {'reconciled' if done else 'another process is reconciling it'}")
+
+
+def _name(slot: str) -> str:
+    return "sessions" if slot == PEOPLE else slot
 
 
 def _seconds(text: str) -> int:

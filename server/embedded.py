@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Self
 
-from server import embedded_postgres, embedded_redis, leftovers
+from server import embedded_postgres, embedded_redis, leftovers, sockets
 from server.children import Child, EmbeddedError
 
-__all__ = ["Embedded", "EmbeddedError", "start"]
+__all__ = ["Embedded", "EmbeddedError", "attach", "start"]
 
 REDIS = "redis"
 POSTGRES = "postgres"
@@ -93,6 +93,21 @@ class Embedded:
                 await asyncio.gather(*(child.stop() for child in self._children.values()))
             finally:
                 self._claim.release()
+
+
+def attach(data_dir: Path) -> tuple[str, str] | None:
+    """The URLs of Redis and PostgreSQL, when another process runs them on `data_dir`; None when nobody has it."""
+    folder = data_dir.resolve()
+    if not (folder / "lock").exists():
+        return None
+    try:
+        Claim.take(folder).release()
+    except EmbeddedError:
+        mark, user = leftovers.mark_of(folder), os.geteuid()
+        redis = sockets.choose(folder / REDIS, embedded_redis.SOCKET, f"{mark}-redis", user)
+        postgres = sockets.choose(folder / POSTGRES, embedded_postgres.SOCKET, f"{mark}-postgres", user)
+        return embedded_redis.url(redis.path), embedded_postgres.url(postgres.path)
+    return None
 
 
 async def start(data_dir: Path) -> Embedded:

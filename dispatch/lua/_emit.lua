@@ -27,7 +27,8 @@ local function append(fields)
   return entry
 end
 
--- The region's indexes follow from the order's state alone; every commit puts them right.
+-- The region's indexes follow from the order's state alone; every commit puts them right. Every unfinished order
+-- stands in `deadlines`, `desk` or `held`: there reconciliation finds it.
 local function index(o)
   local f = o.f
   if f.due_at ~= '' then redis.call('ZADD', key('deadlines'), f.due_at, o.id)
@@ -45,19 +46,33 @@ local function index(o)
   else redis.call('ZREM', key('hall'), o.id) end
   local holder = HELD[f.status] and f.agent_id or ''
   if o.was ~= '' and o.was ~= holder then redis.call('SREM', key('jobs', o.was), o.id) end
-  if holder ~= '' then redis.call('SADD', key('jobs', holder), o.id) end
+  if holder ~= '' then
+    redis.call('SADD', key('jobs', holder), o.id)
+    redis.call('SADD', key('held'), o.id)
+  else redis.call('SREM', key('held'), o.id) end
   return holder
 end
 
+-- Where the order's last event stands in the log; '' when PostgreSQL has it for certain: the region was put right since.
+local function place_of_last(o)
+  local of, entry = string.match(o.entry or '', '^(%S+) (.+)$')
+  return of == epoch and entry or ''
+end
+
 -- One transition: fields, version, indexes and event in one step. `to`: agents newly offered the order.
+local changed = {} -- orders of this script, each with the place of what came before its first event here
 local function commit(o, kind, actor, data, to)
   set(o, {version = o.f.version + 1})
-  local f, flat = o.f, {}
+  local f, flat, before = o.f, {}, place_of_last(o)
   local holder = index(o)
+  if not changed[o.id] then
+    changed[o.id] = true
+    changed[#changed + 1] = before
+  end
   local entry = append({
     'type', kind, 'order', o.id, 'version', f.version, 'to', table.concat(to or {}, ','),
     'holder', holder, 'was', o.was, 'customer', f.customer_id,
-    'desk', (o.was_on_desk or f.desk_at ~= '') and '1' or '',
+    'desk', (o.was_on_desk or f.desk_at ~= '') and '1' or '', 'before', before,
     'body', cmsgpack.pack({at = now, actor = actor, epoch = epoch, data = data, state = f}),
   })
   for name, value in pairs(o.dirty) do
@@ -73,18 +88,60 @@ end
 local function signal(kind, agent_id, data, customer_id)
   append({
     'type', kind, 'order', '', 'version', '0', 'to', agent_id, 'holder', '', 'was', '',
-    'customer', customer_id or '', 'desk', '',
+    'customer', customer_id or '', 'desk', '', 'before', '',
     'body', cmsgpack.pack({at = now, actor = '', epoch = epoch, data = data}),
   })
 end
 
--- The event that brought the order to its present state; nil when PostgreSQL has it for certain: the log let go of
--- it, or the region was reconciled since (`apply` would refuse an event of the older epoch).
-local function last_event(o)
-  local of, entry = string.match(o.entry or '', '^(%S+) (.+)$')
-  if of ~= epoch then return nil end
-  local found = redis.call('XRANGE', key('log'), entry, entry)
-  return found[1] and found[1][2]
+local function is_behind(entry, other)
+  local ms, seq = string.match(entry, '^(%d+)-(%d+)$')
+  local other_ms, other_seq = string.match(other, '^(%d+)-(%d+)$')
+  if ms ~= other_ms then return tonumber(ms) > tonumber(other_ms) end
+  return tonumber(seq) > tonumber(other_seq)
+end
+
+-- What PostgreSQL may not have yet of one order: its events up to the entry `last` that lie behind the projector's
+-- place, in their order, and their places. Whoever writes an event into SQL brings these, too: else a loss of Redis
+-- would leave a hole in the order's timeline.
+local function unprojected(last)
+  local projected, events, places = redis.call('GET', key('projected')) or '0-0', {}, {}
+  while last ~= '' and is_behind(last, projected) do
+    local found = redis.call('XRANGE', key('log'), last, last)
+    if not found[1] then break end
+    table.insert(events, 1, found[1][2])
+    table.insert(places, 1, last)
+    last = ''
+    for i = 1, #found[1][2], 2 do
+      if found[1][2][i] == 'before' then last = found[1][2][i + 1] end
+    end
+  end
+  return events, places
+end
+
+-- Before the events of this script, those that lead to them.
+with_earlier = function()
+  local events, places = {}, {}
+  for _, before in ipairs(changed) do
+    local more, at = unprojected(before)
+    for i = 1, #more do events[#events + 1], places[#places + 1] = more[i], at[i] end
+  end
+  for i = 1, #emitted do events[#events + 1] = emitted[i] end
+  for i = 1, #entries do places[#places + 1] = entries[i] end
+  emitted, entries, changed = events, places, {}
+end
+
+-- The event that brought the order to its present state is among the answer's, with those that lead to it; not when
+-- PostgreSQL has it for certain: the log let go of it, or the region was reconciled since (`apply` would refuse an
+-- event of the older epoch).
+local function tell_last(o)
+  local last = place_of_last(o)
+  if last == '' then return end
+  local events = unprojected(last)
+  if #events == 0 then
+    local found = redis.call('XRANGE', key('log'), last, last)
+    events = {found[1] and found[1][2]}
+  end
+  for _, event in ipairs(events) do emitted[#emitted + 1] = event end
 end
 
 -- The time limit of a held status, from `status:ms` pairs; '' when there is none.

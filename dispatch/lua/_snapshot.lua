@@ -16,9 +16,9 @@ local function snapshot(agent_id, most)
     local o = load(order_id)
     if o and #jobs < most then
       jobs[#jobs + 1] = {o.id, o.f}
-      emitted[#emitted + 1] = last_event(o)
+      tell_last(o)
     elseif o then more.jobs = true end
   end
-  return cmsgpack.pack({n = tonumber(redis.call('GET', key('n')) or '0'), offers = offers, jobs = jobs,
+  return cmsgpack.pack({n = tonumber(redis.call('GET', key('n')) or '0'), at = now, offers = offers, jobs = jobs,
     more_offers = more.offers or false, more_jobs = more.jobs or false})
 end

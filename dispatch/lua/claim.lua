@@ -21,7 +21,7 @@ end
 local function judge(agent_id)
   local f = o.f
   if HELD[f.status] and f.agent_id == agent_id then
-    if #emitted == 0 then emitted[1] = last_event(o) end
+    if #emitted == 0 then tell_last(o) end
     return 'won'
   end
   if has(f.declined, agent_id) then return 'refused declined' end
@@ -38,4 +38,5 @@ end
 
 local answers = {}
 for i, agent_id in ipairs(cmsgpack.unpack(agents)) do answers[i] = judge(agent_id) end
+with_earlier()
 return {'ok', emitted, cmsgpack.pack({answers = answers, state = o.f})}

@@ -9,7 +9,7 @@ for i = 1, math.min(#ids, tonumber(most)) do
   local o = load(ids[i])
   if o then
     orders[#orders + 1] = {o.id, o.f}
-    if HELD[o.f.status] then emitted[#emitted + 1] = last_event(o) end
+    if HELD[o.f.status] then tell_last(o) end
   end
 end
 return {'ok', emitted, cmsgpack.pack({n = tonumber(redis.call('GET', n_key) or '0'), orders = orders, more = #ids > tonumber(most)})}

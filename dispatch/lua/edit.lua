@@ -22,7 +22,7 @@ table.sort(changed)
 if TERMINAL[f.status] or (unheld == '1' and HELD[f.status]) then return {'wrong_status', emitted, f.status} end
 if changes.scheduled_at and f.status ~= STATUS.scheduled then return {'not_scheduled', emitted, f.status} end
 if #changed == 0 then
-  emitted[1] = last_event(o)
+  tell_last(o)
   return {'ok', emitted, ''}
 end
 

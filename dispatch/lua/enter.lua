@@ -2,10 +2,14 @@
 -- The oldest of too many sessions are over; every node hears it from the log. The snapshot's `n` is of the same
 -- instant: what the log holds up to it is in the snapshot, what comes later is not.
 -- KEYS: agent seen
--- ARGV: agent_id session_id card meta status lat lon most_sessions stale_ms most
+-- ARGV: agent_id session_id card meta status said_at lat lon most_sessions stale_ms most
 -- USES: emit sessions match snapshot
 -- Answers: ok and a snapshot
-redis.call('HSET', agent_key, 'status', status)
+-- One who is announced again repeats what he said at `said_at`: what another session has said since stands.
+local known = redis.call('HGET', agent_key, 'status_at')
+if said_at == '' or not known or tonumber(known) < tonumber(said_at) then
+  redis.call('HSET', agent_key, 'status', status, 'status_at', said_at == '' and int(now) or said_at)
+end
 keep_profile(agent_id, cmsgpack.unpack(card))
 begin_session(agent_id, session_id, meta, tonumber(most_sessions), tonumber(stale_ms))
 redis.call('ZADD', seen_key, now, agent_id)

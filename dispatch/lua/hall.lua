@@ -54,4 +54,5 @@ for i, hit in ipairs(nearest_open(tonumber(most) + 1)) do
   if i <= tonumber(most) then offer_in_hall(o, agent_id, actor) end
   orders[i] = {hit.id, o.f, hit.m}
 end
+with_earlier()
 return {'ok', emitted, cmsgpack.pack(orders)}

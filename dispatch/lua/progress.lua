@@ -14,7 +14,7 @@ if f.fence ~= fence or (agent_id ~= '' and f.agent_id ~= agent_id) then return {
 local rank = {}
 for i, status in ipairs(cmsgpack.unpack(steps)) do rank[status] = i end
 if f.status == step and not has(f.released, f.agent_id) then -- not one that the desk closed after a release
-  emitted[1] = last_event(o)
+  tell_last(o)
   return {'ok', emitted, ''}
 end
 if not HELD[f.status] then return {'not_held', emitted, f.status} end

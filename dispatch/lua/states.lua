@@ -8,7 +8,7 @@ for _, order_id in ipairs(cmsgpack.unpack(order_ids)) do
   local o = load(order_id)
   if o then
     orders[#orders + 1] = {o.id, o.f}
-    emitted[#emitted + 1] = last_event(o)
+    tell_last(o)
   end
 end
 return {'ok', emitted, cmsgpack.pack({n = tonumber(redis.call('GET', n_key) or '0'), orders = orders})}

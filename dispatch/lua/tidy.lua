@@ -1,4 +1,4 @@
--- Behind the projector's cursor: ended orders get a time to live, and the log is cut, but keeps `keep_ms`.
+-- The projector's cursor is told. Behind it ended orders get a time to live, and the log is cut, but keeps `keep_ms`.
 -- KEYS: log
 -- ARGV: ended ttl_ms cursor keep_ms
 -- Answers: ok
@@ -8,6 +8,7 @@ for _, order_id in ipairs(cmsgpack.unpack(ended)) do
     redis.call('PEXPIRE', key('offers', order_id), ttl_ms)
   end
 end
+redis.call('SET', key('projected'), cursor)
 local oldest = int(now - keep_ms)
 local cursor_ms = string.match(cursor, '^(%d+)')
 if tonumber(cursor_ms) < tonumber(oldest) then oldest = cursor_ms end

@@ -1,9 +1,11 @@
 """One process' connections to PostgreSQL: transactions, advisory locks, migrations.
 
-Owns the translation of the driver's errors. Knows no tables. Invariant: every statement has a time limit, so
-a hung database is `Unavailable` and never a hung server.
+Owns the translation of the driver's errors. Knows no tables. Invariants: every statement has a time limit, so
+a hung database is `Unavailable` and never a hung server; a lock ends soon after the process that has it died or hung,
+or can not be reached.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -11,18 +13,25 @@ from importlib.resources import files
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from dispatch.errors import InvariantBroken, Unavailable
+from dispatch.tasks import end
 
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
 RECYCLE_SECONDS = 300
 """A connection this old is made anew when it is taken: what lies between may drop idle ones. A ping before each use
 would cost every statement a round trip."""
+BEAT_SECONDS = 1.0
+IDLE_SECONDS = 4
+"""A lock's connection that PostgreSQL has not heard of for this long is ended by it, and so is the lock."""
+_OF_A_LOST_CONNECTION = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises by itself, without SQLAlchemy around it; the last one when it was told FATAL, but not the end."""
 MIGRATION_LOCK = 0x76616C65  # any number that only we use: "vale"
 
 
@@ -39,6 +48,7 @@ class Database:
             pool_recycle=RECYCLE_SECONDS,
             connect_args={"timeout": CONNECT_SECONDS, "command_timeout": STATEMENT_SECONDS},
         )
+        event.listen(self._engine.sync_engine, "checkout", _refuse_dead)
         self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
@@ -91,18 +101,43 @@ class Database:
     async def try_lock(self, name: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record] | None"]:
         """Holds the advisory lock `name` for the block; None: another process has it.
 
-        The lock is a connection's, so it ends with the process. Raises Unavailable.
+        The lock is a connection's, so it ends with the process; of one that hangs PostgreSQL ends it. Who was overtaken
+        so finds the connection closed. Raises Unavailable.
         """
         connection = await self.connect()
+        beating: asyncio.Task[None] | None = None
         try:
             async with _translated():
+                await connection.execute(f"SET idle_session_timeout = '{IDLE_SECONDS}s'")
                 held = await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", name)
+            if held:
+                beating = asyncio.create_task(_beat(connection))
             yield connection if held else None
         finally:
             connection.terminate()
+            if beating:
+                await end([beating])
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+async def _beat(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Until it fails: then the lock is lost, or will be before we hear of it."""
+    try:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            await connection.execute("SELECT 1", timeout=BEAT_SECONDS)
+    except (*_OF_A_LOST_CONNECTION, TimeoutError, OSError):
+        connection.terminate()
+
+
+def _refuse_dead(_: object, record: ConnectionPoolEntry, __: object) -> None:
+    """PostgreSQL was started again, so all connections of the pool are dead: others are made, and no caller hears of
+    it. That a socket is closed costs no round trip to see."""
+    driver = record.driver_connection
+    if driver is not None and driver.is_closed():
+        raise InvalidatePoolError
 
 
 @asynccontextmanager
@@ -117,7 +152,7 @@ async def _translated() -> AsyncIterator[None]:
         raise InvariantBroken(f"PostgreSQL refused a statement: {_name(exc)}") from exc
     except SQLAlchemyError as exc:
         raise InvariantBroken(f"SQLAlchemy: {type(exc).__name__}") from exc
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+    except _OF_A_LOST_CONNECTION as exc:
         raise Unavailable(f"PostgreSQL can not be reached: {type(exc).__name__}") from exc
 
 

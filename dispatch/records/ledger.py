@@ -6,9 +6,8 @@ applied is committed; (order, fence) belongs to one agent for ever.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -22,18 +21,15 @@ from dispatch.clock import now_ms
 from dispatch.errors import DispatchError, InvariantBroken, Unavailable
 from dispatch.events import Event
 from dispatch.order import HELD
+from dispatch.records.applied import Applied, Holders
 from dispatch.records.database import Database
 from dispatch.state import State
-
-Holders = Mapping[tuple[str, int], str]
-"""(order, fence) → the agent to whom PostgreSQL says it was assigned."""
 
 _Asked = tuple[list[Event], "asyncio.Future[Holders]"]
 _Write = Callable[[AsyncConnection, Sequence[Event]], Awaitable[Holders]]
 
 log = structlog.get_logger()
 MOST_IN_A_TURN = 1000
-MOST_REMEMBERED = 4096
 
 
 class Ledger:
@@ -41,46 +37,61 @@ class Ledger:
         self._database = database
         self._waiting: list[_Asked] = []
         self._writer: asyncio.Task[None] | None = None
-        self._applied = _Applied()
+        self._applied = Applied()
 
     async def apply(self, events: Sequence[Event]) -> Holders:
         """Returns once the events stand in PostgreSQL, with the holders of their orders.
 
-        Raises Unavailable (also for an event of an older epoch) and InvariantBroken (PostgreSQL refused it).
+        Raises Unavailable (also for an event of an older epoch), InvariantBroken (PostgreSQL refused it), FenceTaken.
         """
         orders = [event for event in events if event.order_id]
         if (known := self._applied.holders(orders)) is not None:
-            return known
+            return _checked(known, orders)
         future: asyncio.Future[Holders] = asyncio.get_running_loop().create_future()
         self._waiting.append((orders, future))
         if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write_all())
         return await future
 
-    async def project(self, region: str, events: Sequence[Event], entry: str, n: int) -> None:
-        """Apply a batch of a region's log and move the projector's cursor, in one transaction."""
+    def has(self, event: Event) -> bool:
+        """Whether this process has written the event lately; False says nothing."""
+        return self._applied.holders([event]) is not None
+
+    async def project(self, region: str, events: Sequence[Event], entry: str, n: int) -> "list[FenceTaken]":
+        """Apply a batch of a region's log and move the projector's cursor, in one transaction.
+        Returns what Redis has to be put right about."""
         try:
             async with self._database.transaction() as connection:
                 await _share_epochs(connection, events)
                 await _write(connection, [event for event in events if self._applied.holders([event]) is None])
                 await connection.execute(_MOVE_CURSOR, {"region": region, "entry": entry, "n": n})
+            return []
         except InvariantBroken:
-            good = await self._one_by_one(events, _apply)
+            good, taken = await self._one_by_one(events, _apply)
             async with self._database.transaction() as connection:
                 await _share_epochs(connection, good)
                 await connection.execute(_MOVE_CURSOR, {"region": region, "entry": entry, "n": n})
+            return taken
 
-    async def survive(self, events: Sequence[Event]) -> None:
-        """What a surviving log still has, before its region is put right: the epoch is not asked."""
+    async def survive(self, region: str, epoch: int, events: Sequence[Event]) -> None:
+        """What Redis still has that PostgreSQL has not, while the region is put right: of whatever epoch it is.
+        Raises StaleEpoch when the region's epoch is not `epoch` any more: another is putting it right."""
+
+        async def write(connection: AsyncConnection, some: Sequence[Event]) -> Holders:
+            if await connection.scalar(_SHARE_EPOCH, {"region": region}) != epoch:
+                raise StaleEpoch(region)
+            return await _write(connection, some)
+
         try:
             async with self._database.transaction() as connection:
-                await _write(connection, events)
+                await write(connection, events)
         except InvariantBroken:
-            await self._one_by_one(events, _write)
+            await self._one_by_one(events, write)
 
-    async def _one_by_one(self, events: Sequence[Event], write: _Write) -> list[Event]:
+    async def _one_by_one(self, events: Sequence[Event], write: _Write) -> "tuple[list[Event], list[FenceTaken]]":
         """A batch was refused: bury the event that is to blame, and go on. Returns those that were written."""
         good: list[Event] = []
+        taken: list[FenceTaken] = []
         for event in events:
             try:
                 async with self._database.transaction() as connection:
@@ -88,13 +99,15 @@ class Ledger:
             except InvariantBroken as exc:
                 log.error("event_refused", order=event.order_id, version=event.version, error=exc.message)
                 await self.bury(event, exc.message)
+                if isinstance(exc, FenceTaken):
+                    taken.append(exc)
             else:
                 good.append(event)
-        return good
+        return good, taken
 
     def forget(self) -> None:
         """The projector begins anew at its cursor: PostgreSQL may have lost what it had committed (a failover)."""
-        self._applied = _Applied()
+        self._applied = Applied()
 
     async def bury(self, event: Event, error: str) -> None:
         """A dead-letter row for an event that PostgreSQL refused."""
@@ -104,13 +117,19 @@ class Ledger:
             "n": event.n,
             "order_id": event.order_id,
             "version": event.version,
-            "type": event.type.value,
+            "type": str(event.type),
             "error": error,
             "body": event.packed,
             "at": now_ms(),
         }
         async with self._database.statement() as connection:
             await connection.execute(_BURY, row)
+
+    async def agent_under(self, order_id: str, fence: int) -> str | None:
+        """To whom PostgreSQL says that the order was assigned under this fence, also when that has ended."""
+        async with self._database.statement() as connection:
+            agent_id: str | None = await connection.scalar(_AGENT_UNDER, {"id": order_id, "fence": fence})
+            return agent_id
 
     async def double_holders(self) -> int:
         """How many orders have two assignments that have not ended: must be 0."""
@@ -162,38 +181,21 @@ class Ledger:
             await self._write_turn([asker])
 
 
-class _Applied:
-    """What this process has committed lately: a winner's event comes here by the claim, by the hub's tail and by
-    the projector, and is written once. What was committed stays so, whatever becomes of Redis."""
-
-    def __init__(self) -> None:
-        self._holders: dict[tuple[str, int, int], dict[tuple[str, int], str]] = {}
-
-    def add(self, events: Iterable[Event], holders: Holders) -> None:
-        of_order: dict[str, dict[tuple[str, int], str]] = {}
-        for (order_id, fence), agent_id in holders.items():
-            of_order.setdefault(order_id, {})[order_id, fence] = agent_id
-        for event in events:
-            self._holders[event.order_id, event.version, event.n] = of_order.get(event.order_id, {})
-        for place in list(islice(self._holders, max(0, len(self._holders) - MOST_REMEMBERED))):
-            del self._holders[place]
-
-    def holders(self, events: Iterable[Event]) -> Holders | None:
-        """As they were read when the events were written; None unless all were written here."""
-        found: dict[tuple[str, int], str] = {}
-        for event in events:
-            known = self._holders.get((event.order_id, event.version, event.n))
-            if known is None:
-                return None
-            found |= known
-        return found
-
-
 class StaleEpoch(Unavailable):
     """An event that was emitted before its region was reconciled; what it says may be undone."""
 
     def __init__(self, region: str) -> None:
         super().__init__(f"region {region} has been reconciled since")
+
+
+class FenceTaken(InvariantBroken):
+    """PostgreSQL has this fence of the order for another agent: Redis had lost something, and gave it twice."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__("the order's fence belongs to another agent")
+        self.order_id = event.order_id
+        self.agent_id = event.state["agent_id"]
+        self.fence = int(event.state["fence"])
 
 
 def _tell(turn: Iterable[_Asked], exc: DispatchError) -> None:
@@ -238,7 +240,16 @@ async def _write(connection: AsyncConnection, events: Sequence[Event]) -> Holder
         await connection.execute(_INSERT_ASSIGNMENTS, assignments)
     await connection.execute(_END_ASSIGNMENTS, {"ids": ids, "held": [status.value for status in HELD]})
     holders = await connection.execute(_READ_HOLDERS, {"ids": ids})
-    return {(row.order_id, row.fence): row.agent_id for row in holders}
+    return _checked({(row.order_id, row.fence): row.agent_id for row in holders}, events)
+
+
+def _checked(holders: Holders, events: Iterable[Event]) -> Holders:
+    """Raises FenceTaken; what the transaction wrote is undone."""
+    for event in events:
+        agent_id = event.state["agent_id"]
+        if agent_id and holders.get((event.order_id, int(event.state["fence"]))) != agent_id:
+            raise FenceTaken(event)
+    return holders
 
 
 @contextmanager
@@ -272,7 +283,7 @@ def _event_columns(events: Sequence[Event]) -> dict[str, list[Any]]:
     return {
         "order_ids": [event.order_id for event in events],
         "versions": [event.version for event in events],
-        "types": [event.type.value for event in events],
+        "types": [str(event.type) for event in events],
         "ats": [event.at for event in events],
         "actors": [event.actor for event in events],
         "datas": [orjson.dumps(event.detail).decode() for event in events],
@@ -295,6 +306,8 @@ def _assignment_columns(events: Sequence[Event]) -> dict[str, list[Any]]:
 
 
 _SHARE_EPOCHS = text("SELECT region, epoch FROM epochs WHERE region = ANY(:regions) ORDER BY region FOR SHARE")
+
+_SHARE_EPOCH = text("SELECT epoch FROM epochs WHERE region = :region FOR SHARE")
 
 _UPSERT_ORDERS = text("""
 INSERT INTO orders
@@ -347,6 +360,8 @@ _BURY = text("""
 INSERT INTO dead_letters (region, n, order_id, version, type, error, body, at)
 VALUES (:region, :n, :order_id, :version, :type, :error, :body, :at)
 """)
+
+_AGENT_UNDER = text("SELECT agent_id FROM assignments WHERE order_id = :id AND fence = :fence")
 
 _DOUBLE = text("""
 SELECT count(*) FROM (SELECT 1 FROM assignments WHERE ended_at IS NULL GROUP BY order_id HAVING count(*) > 1) AS d

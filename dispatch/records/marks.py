@@ -3,7 +3,7 @@
 Knows not how they are used. Invariant: an epoch only rises.
 """
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from dispatch.records.database import Database
@@ -20,11 +20,14 @@ class Marks:
             row = (await connection.execute(select(EPOCHS).where(EPOCHS.c.region == region))).one_or_none()
         return None if row is None else (row.run_id, row.epoch)
 
-    async def raise_epoch(self, region: str) -> int:
-        """A new epoch that holds on no run of Redis yet: waits for every `apply` of the old one to end."""
-        statement = insert(EPOCHS).values(region=region, run_id="", epoch=1)
+    async def raise_epoch(self, region: str, above: int = 0) -> int:
+        """A new epoch that holds on no run of Redis yet: waits for every `apply` of the old one to end.
+
+        Above the one that Redis shows, too: PostgreSQL may have been set back.
+        """
+        statement = insert(EPOCHS).values(region=region, run_id="", epoch=above + 1)
         raised = statement.on_conflict_do_update(
-            index_elements=["region"], set_={"epoch": EPOCHS.c.epoch + 1, "run_id": ""}
+            index_elements=["region"], set_={"epoch": func.greatest(EPOCHS.c.epoch, above) + 1, "run_id": ""}
         )
         async with self._database.statement() as connection:
             return int(await connection.scalar(raised.returning(EPOCHS.c.epoch)) or 0)

@@ -50,6 +50,15 @@ class Row(NamedTuple):
     state: State
 
 
+class Mark(NamedTuple):
+    """By what two pictures of one order are compared."""
+
+    version: int
+    status: str
+    fence: int
+    agent_id: str
+
+
 class Orders:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -137,6 +146,14 @@ class Orders:
         query = select(ORDERS.c.id, ORDERS.c.version, ORDERS.c.state).where(ORDERS.c.id == these)
         async with self._database.statement() as connection:
             return {row.id: (row.version, row.state) for row in await connection.execute(query)}
+
+    async def marks(self, ids: Sequence[str]) -> dict[str, Mark]:
+        """Of those that exist."""
+        these = any_(literal(list(ids), ARRAY(Text)))
+        columns = (ORDERS.c.version, ORDERS.c.status, ORDERS.c.fence, func.coalesce(ORDERS.c.agent_id, ""))
+        async with self._database.statement() as connection:
+            rows = await connection.execute(select(ORDERS.c.id, *columns).where(ORDERS.c.id == these))
+            return {order_id: Mark(*mark) for order_id, *mark in rows}
 
     async def counts(self, since: int) -> dict[tuple[str, str], int]:
         """(region, status) → orders that are unfinished, or ended since then."""

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 
 from dispatch.assembly import Dispatch
-from dispatch.events import Event
+from dispatch.events import Event, Type
 from dispatch.order import HELD, TERMINAL, Order
 from dispatch.scripts import Argument, key
 from dispatch.state import State, order_of
@@ -45,12 +45,12 @@ async def script(city: City, name: str, **values: Argument) -> Reply:
 
 
 async def log(city: City) -> list[Event]:
-    """The whole log of the city's region."""
+    """The log of the city's region, but for the word that it was put right."""
     reader = city.dispatch.store.reader(city.region, "0-0")
     try:
         found: list[Event] = []
         while events := await reader.read(500, 0):
-            found += events
+            found += (event for event in events if event.type is not Type.RECONCILED)
         return found
     finally:
         await reader.close()
@@ -119,6 +119,9 @@ async def check_indexes(city: City, order_id: str) -> None:
         wanted = room and role in f["audience"].split(",")
         assert (order_id in await members(city, "wanting", role)) is wanted
     assert await _holders(city, order_id) == ([f["agent_id"]] if f["status"] in HELD else [])
+    assert (order_id in await members(city, "held")) is (f["status"] in HELD)
+    if f["status"] not in TERMINAL:  # reconciliation finds it
+        assert deadline or desk or f["status"] in HELD
     if f["status"] in TERMINAL:
         assert f["due_at"] == f["desk_at"] == f["taken_by"] == ""
 
@@ -170,3 +173,18 @@ async def escalated(city: City, order: Order) -> Order:
     assert reply.outcome == "ok"
     await city.dispatch.records.ledger.apply(reply.events)
     return reply.events[-1].order
+
+
+async def copied(city: City) -> dict[bytes, bytes]:
+    """All keys of the region as a snapshot of Redis has them."""
+    names = await redis(city, "KEYS", f"*{{{city.region}}}*")
+    dumps = await city.dispatch.store.direct([("DUMP", name) for name in names])
+    return dict(zip(names, dumps, strict=True))
+
+
+async def set_back(city: City, copy: dict[bytes, bytes]) -> None:
+    """The region is as it was when it was copied."""
+    names = await redis(city, "KEYS", f"*{{{city.region}}}*")
+    await city.dispatch.store.direct(
+        [*(("DEL", name) for name in names), *(("RESTORE", name, 0, dump) for name, dump in copy.items())]
+    )

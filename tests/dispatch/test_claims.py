@@ -1,15 +1,19 @@
 """Grabs on real Redis and PostgreSQL."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from dispatch.claims import Claims, Outcome, Verdict
 from dispatch.identity import Identity, Role
 from dispatch.order import Order, Status
+from dispatch.records import Database, Records
 from dispatch.records.agents import Agent
+from dispatch.store import Reply
 from tests.conftest import DISPATCHER, City
-from tests.dispatch.looking import check_indexes, check_log, escalated, log_of, redis, rows
+from tests.dispatch.looking import check_indexes, check_log, copied, escalated, log_of, redis, rows, set_back
 from tests.dispatch.looking import order as in_redis
 
 
@@ -188,6 +192,56 @@ async def test_who_lost_the_fence_in_postgresql_hears_taken(city: City) -> None:
         id=order.id,
     )
     assert (await _grab(city, order, agent)).outcome is Outcome.TAKEN
+
+
+@pytest.fixture
+async def late_node(city: City) -> AsyncIterator[Claims]:
+    """Another process: what it claims is written by others before it comes to write it."""
+    records = Records(Database(city.dispatch.records.database.url))
+    claims = Claims(city.dispatch.store, records)
+    yield claims
+    await claims.close()
+    await records.close()
+
+
+async def _claimed_and_recorded(city: City, order: Order, agent: Agent) -> Reply:
+    """Redis gave it to him, the projector wrote it; the node that claimed it has not."""
+    agents = msgspec.msgpack.encode([agent.id])
+    reply = await city.dispatch.store.run("claim", city.region, order_id=order.id, agents=agents)
+    await city.dispatch.records.ledger.apply(reply.events)
+    return reply
+
+
+async def test_who_has_won_hears_so_whatever_came_before_his_node_could_write(city: City, late_node: Claims) -> None:
+    """The region was put right, and the order cancelled: to grab it again would tell him `gone`."""
+    agent, order = await city.valet("v"), await city.place()
+    reply = await _claimed_and_recorded(city, order, agent)
+    await city.dispatch.desk.cancel(DISPATCHER, order, "no more")
+    assert await city.dispatch.reconciler.region(city.region)
+    verdict = await late_node._durable((city.region, order.id), agent.id, reply)
+    assert (verdict.outcome, verdict.fence) == (Outcome.WON, 1)
+
+
+async def test_who_hears_late_is_shown_the_job_as_it_is_by_now(city: City, late_node: Claims) -> None:
+    agent, order = await city.valet("v"), await city.place()
+    reply = await _claimed_and_recorded(city, order, agent)
+    job = await city.dispatch.jobs.progress(DISPATCHER, reply.events[-1].order, 1, Status.ARRIVED, None)
+    assert await city.dispatch.reconciler.region(city.region)
+    verdict = await late_node._durable((city.region, order.id), agent.id, reply)
+    assert verdict.order == job
+
+
+async def test_who_has_lost_what_nobody_wrote_is_judged_anew(ghost_town: City) -> None:
+    city = ghost_town
+    agent, order = await city.valet("v"), await city.place()
+    before = await copied(city)
+    agents = msgspec.msgpack.encode([agent.id])
+    reply = await city.dispatch.store.run("claim", city.region, order_id=order.id, agents=agents)
+    await set_back(city, before)
+    assert await city.dispatch.reconciler.region(city.region)
+    await city.dispatch.desk.cancel(DISPATCHER, order, "no more")
+    verdict = await city.dispatch.claims._durable((city.region, order.id), agent.id, reply)
+    assert _said(verdict) == (Outcome.GONE, "cancelled")
 
 
 async def test_nobody_waits_for_a_node_that_stops(city: City) -> None:

@@ -183,6 +183,20 @@ async def test_another_engine_takes_over_when_one_is_gone(city: City, monkeypatc
         assert await redis(city, "GET", lease) == b"two"
 
 
+async def test_an_engine_that_stops_in_good_order_leaves_no_lease(city: City) -> None:
+    """Nobody has to wait for its end; another engine's lease is not touched."""
+    lease = key(city.region, "lease")
+    async with _running(_engine(city, "one")):
+        async for _ in looks():
+            if await redis(city, "GET", lease) == b"one":
+                break
+        async with _running(_engine(city, "two")):
+            kind = await policy(city, **SHORT)
+            await until(city, _is(await city.place(kind), "expired"))
+        assert await redis(city, "GET", lease) == b"one"
+    assert await redis(city, "GET", lease) is None
+
+
 async def test_a_row_that_redis_never_heard_of_is_opened(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dispatch.engine.SWEEP_S", 0.05)
     agent = await city.valet("v")

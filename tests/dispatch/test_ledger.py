@@ -11,7 +11,7 @@ import pytest
 from dispatch.errors import InvariantBroken
 from dispatch.events import Event
 from dispatch.order import Status
-from dispatch.records.ledger import Ledger, StaleEpoch
+from dispatch.records.ledger import FenceTaken, Ledger, StaleEpoch
 from tests.conftest import DISPATCHER, City
 from tests.dispatch.looking import log, rows, script
 
@@ -140,16 +140,19 @@ async def test_a_fence_belongs_to_one_agent_for_ever(city: City) -> None:
     assigned = next(event for event in events if event.type == "assigned")
     await ledger.apply([assigned])
     other = _changed(assigned, state=assigned.state | {"agent_id": "another"})
-    assert await ledger.apply([other]) == {(assigned.order_id, 1): assigned.holder}
+    with pytest.raises(FenceTaken):
+        await ledger.apply([other])
 
 
 async def test_what_was_emitted_before_a_reconciliation_is_refused(city: City) -> None:
     events = await _course(city)
-    await city.dispatch.records.marks.raise_epoch(city.region)
+    epoch = await city.dispatch.records.marks.raise_epoch(city.region)
     with pytest.raises(StaleEpoch):
         await _ledger(city).apply(events)
+    with pytest.raises(StaleEpoch):  # from one who was overtaken
+        await _ledger(city).survive(city.region, epoch - 1, events)
     assert await _stored(city, events) != _expected(events)
-    await _ledger(city).survive(events)
+    await _ledger(city).survive(city.region, epoch, events)
     assert await _stored(city, events) == _expected(events)
 
 
@@ -212,7 +215,8 @@ async def test_the_projector_goes_on_past_a_bad_event(city: City) -> None:
 
 async def test_a_surviving_log_with_a_bad_event_is_read_to_its_end(city: City) -> None:
     events = await _course(city)
-    await _ledger(city).survive([events[0], _bad(events[1]), *events[2:]])
+    epoch = await city.dispatch.records.marks.raise_epoch(city.region)
+    await _ledger(city).survive(city.region, epoch, [events[0], _bad(events[1]), *events[2:]])
     assert [happening[0] for happening in (await _stored(city, events))[1]] == [1, *range(3, COURSE + 1)]
     assert len(await _dead(city, events)) == 1
 

@@ -128,8 +128,9 @@ def test_a_connection_that_was_just_cut_is_no_fault_of_ours(services: embedded.E
     async def cut_and_ask() -> None:
         link = Link(services.redis_url)
         await link.ready()
-        connection = link._connection
-        connection._writer.transport.abort()  # type: ignore[attr-defined]  # redis-py's: nobody else has it
+        writer = link._connection._writer
+        assert writer is not None
+        writer.transport.abort()
         with pytest.raises(Unavailable):
             await link.exchange([ECHO])
         await link.ready()

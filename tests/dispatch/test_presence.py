@@ -21,7 +21,7 @@ async def _code(work: object) -> Code:
     return refused.value.code
 
 
-async def _signals(city: City) -> list[tuple[Type, str, object]]:
+async def _signals(city: City) -> list[tuple[str, str, object]]:
     return [(e.type, e.to[0], e.detail.get("session_id")) for e in await log(city) if not e.order_id]
 
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from dispatch.errors import Unavailable
+from dispatch.events import ENTRY
 from dispatch.order import Status
 from dispatch.projector import TTL_MS, Projector
 from dispatch.scripts import key
@@ -141,6 +142,35 @@ async def test_an_order_that_redis_was_not_told_to_let_go_of_is_told_next_time(
     assert lost == 1
 
 
+async def test_ended_orders_are_let_go_of_also_when_only_the_answer_to_the_commit_was_lost(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await city.place(), await city.place()
+    ledger, lost = city.dispatch.records.ledger, 0
+    project = ledger.project
+
+    async def lose_once(region: str, *batch: Any) -> Any:
+        nonlocal lost
+        done = await project(region, *batch)
+        if region == city.region and not lost:
+            lost += 1
+            raise Unavailable("away")
+        return done
+
+    monkeypatch.setattr(ledger, "project", lose_once)
+    await _cancel(city, first.id)
+    async with _running(_projector(city)):
+        await _eventually(lambda: _caught_up(city))
+        await _cancel(city, second.id)
+
+        async def both() -> bool:
+            ttls = [await redis(city, "PTTL", key(city.region, "order", o.id)) for o in (first, second)]
+            return all(ttl > 0 for ttl in ttls)
+
+        await _eventually(both)
+    assert lost == 1
+
+
 async def test_the_log_is_cut_behind_the_cursor_only(city: City) -> None:
     for _ in range(120):
         await script(city, "depart", agent_id="nobody")
@@ -166,6 +196,26 @@ async def test_a_bad_event_is_buried_and_the_next_are_applied(city: City) -> Non
     assert (dead.type, dead.version, dead.region) == ("declined", 3, city.region)
     timeline = await city.dispatch.records.orders.timeline(order.id, 0, 9)
     assert [each.version for each in timeline] == [1, 2, 4]
+
+
+async def test_an_event_that_only_a_newer_server_knows_is_applied(city: City) -> None:
+    """State and version are all that it takes; the timeline keeps the word."""
+    order = await city.place()
+    last = (await log_of(city, order.id))[-1]
+    state = last.state | {"version": "3", "status": "cancelled", "due_at": ""}
+    body = msgspec.msgpack.encode(last.body | {"state": state, "data": {"shine": 9}})
+    n = await redis(city, "INCR", key(city.region, "n"))
+    fields = {"n": n, "type": "polished", "order": order.id, "version": 3, "customer": "c-1", "body": body}
+    pairs = (dict.fromkeys(ENTRY, "") | fields).items()
+    await redis(city, "XADD", key(city.region, "log"), "*", *(part for pair in pairs for part in pair))
+    async with _running(_projector(city)):
+        await _eventually(lambda: _caught_up(city))
+    found = await city.dispatch.records.orders.find(order.id)
+    assert found is not None
+    assert (found.status, found.version) == (Status.CANCELLED, 3)
+    timeline = await city.dispatch.records.orders.timeline(order.id, 2, 9)
+    assert [(each.type, each.data) for each in timeline] == [("polished", {"shine": 9})]
+    assert await rows(city.dispatch, "SELECT 1 FROM dead_letters WHERE order_id = :id", id=order.id) == []
 
 
 async def test_it_goes_on_after_a_reconciliation(city: City) -> None:

@@ -20,6 +20,7 @@ from tests.conftest import DISPATCHER, City, new_city
 from tests.dispatch.conftest import Laboratory
 from tests.dispatch.looking import (
     check_indexes,
+    copied,
     escalated,
     log,
     members,
@@ -27,6 +28,7 @@ from tests.dispatch.looking import (
     policy,
     redis,
     script,
+    set_back,
     state,
     until,
 )
@@ -55,20 +57,6 @@ async def _in_sql(city: City, order: Order) -> Order:
     return found
 
 
-async def _copy(city: City) -> dict[bytes, bytes]:
-    """All keys of the region as a snapshot of Redis has them."""
-    names = await redis(city, "KEYS", f"*{{{city.region}}}*")
-    dumps = await city.dispatch.store.direct([("DUMP", name) for name in names])
-    return dict(zip(names, dumps, strict=True))
-
-
-async def _set_back(city: City, copy: dict[bytes, bytes]) -> None:
-    names = await redis(city, "KEYS", f"*{{{city.region}}}*")
-    await city.dispatch.store.direct(
-        [*(("DEL", name) for name in names), *(("RESTORE", name, 0, dump) for name, dump in copy.items())]
-    )
-
-
 # --- emptied ------------------------------------------------------------------------------------------
 
 
@@ -84,7 +72,7 @@ async def test_after_redis_was_emptied_everything_unfinished_is_there_again(ghos
     found = await city.dispatch.reconciler.check(city.region)
     unfinished = sorted(order.id for status, order in orders.items() if status not in TERMINAL)
     held = sorted((agent.id, orders[status].id) for status in HELD)
-    assert (found.behind, found.jobs, found.settled) == (unfinished, held, False)
+    assert ([each.order_id for each in found.behind], found.jobs, found.settled) == (unfinished, held, False)
     assert await redis(city, "DBSIZE") == 0  # a check changes nothing
 
     assert await city.dispatch.reconciler.ensure(city.region)
@@ -103,7 +91,8 @@ async def test_after_redis_was_emptied_everything_unfinished_is_there_again(ghos
     leapt = int(await redis(city, "GET", key(city.region, "n")))
     assert leapt > n
     assert int(await redis(city, "GET", key(city.region, "epoch"))) == epoch + 1
-    assert await city.dispatch.records.marks.cursor(city.region) == ("0-0", leapt)
+    end, _ = await city.dispatch.store.log_end(city.region)
+    assert await city.dispatch.records.marks.cursor(city.region) == (end, leapt)
     again = await city.dispatch.reconciler.check(city.region)
     assert (again.behind, again.jobs, again.settled) == ([], [], True)
 
@@ -134,6 +123,15 @@ async def test_what_was_restored_goes_on(ghost_town: City) -> None:
     assert (done.status, done.holder) == (Status.COMPLETED, None)
     given = await d.desk.assign(DISPATCHER, orders[Status.ESCALATED], other.id, force=False)
     assert given.status is Status.ASSIGNED
+
+
+async def test_who_enters_before_the_next_round_is_offered_what_was_restored(ghost_town: City) -> None:
+    city = ghost_town
+    order, agent = await city.place(), await city.agent("v")
+    await redis(city, "FLUSHALL")
+    await city.dispatch.reconciler.ensure(city.region)
+    present = await city.dispatch.people.enter(agent, str(ULID()), {}, "available", city.at())
+    assert [offer.id for offer in present.offers] == [order.id]
 
 
 async def test_an_order_at_the_desk_does_not_expire_at_once(ghost_town: City) -> None:
@@ -170,7 +168,7 @@ async def test_an_older_copy_is_brought_up_to_date(ghost_town: City) -> None:
     moved = await desk.assign(DISPATCHER, moved, agents[0].id, force=True)
     ended = await desk.assign(DISPATCHER, ended, agents[0].id, force=True)
     waiting = await escalated(city, await city.place(kind))
-    copy = await _copy(city)
+    copy = await copied(city)
 
     later = await city.place(kind)
     await claims.grab(city.region, grabbed.id, agents[1].id)
@@ -181,11 +179,11 @@ async def test_an_older_copy_is_brought_up_to_date(ghost_town: City) -> None:
     everything = [grabbed, ended, moved, stays, waiting, later]
     truth = {order.id: await _in_sql(city, order) for order in everything}
     n = (await log(city))[-1].n
-    await _set_back(city, copy)
+    await set_back(city, copy)
     assert (await in_redis(city, moved.id)).holder == agents[0].id
 
     found = await city.dispatch.reconciler.check(city.region)
-    assert found.behind == sorted(order.id for order in (grabbed, ended, moved, waiting, later))
+    assert [each.order_id for each in found.behind] == sorted(o.id for o in (grabbed, ended, moved, waiting, later))
     assert set(found.jobs) == {
         (agents[0].id, moved.id),
         (agents[0].id, ended.id),
@@ -213,11 +211,11 @@ async def test_fences_go_on_above_those_that_redis_lost(ghost_town: City) -> Non
     city = ghost_town
     agents = [await city.valet(name) for name in ("v", "w")]
     order = await city.place()
-    copy = await _copy(city)
+    copy = await copied(city)
     won = await city.dispatch.claims.grab(city.region, order.id, agents[0].id)
     assert won.order is not None
     await city.dispatch.jobs.release(DISPATCHER, won.order, 1, "tired")
-    await _set_back(city, copy)
+    await set_back(city, copy)
     await city.dispatch.reconciler.region(city.region)
     for agent in agents:
         await city.enter(agent)
@@ -297,9 +295,9 @@ async def test_nobody_changes_anything_meanwhile(ghost_town: City, monkeypatch: 
     city, reconciler = ghost_town, ghost_town.dispatch.reconciler
     agent, order = await city.valet("v"), await city.place()
     seen: list[BaseException] = []
-    right = reconciler._right_profiles
+    right = reconciler._right_agents
 
-    async def interrupted(region: str) -> None:
+    async def interrupted(region: str, private: int) -> None:
         packed = msgspec.msgpack.encode([agent.id])
         for epoch in ("old", "new"):
             if epoch == "new":
@@ -308,9 +306,9 @@ async def test_nobody_changes_anything_meanwhile(ghost_town: City, monkeypatch: 
                 await city.dispatch.store.run_now("claim", region, order_id=order.id, agents=packed)
             except Quarantined as exc:
                 seen.append(exc)
-        await right(region)
+        await right(region, private)
 
-    monkeypatch.setattr(reconciler, "_right_profiles", interrupted)
+    monkeypatch.setattr(reconciler, "_right_agents", interrupted)
     assert await reconciler.region(city.region)
     assert len(seen) == 2
     assert (await in_redis(city, order.id)) == order
@@ -321,13 +319,13 @@ async def test_one_that_was_overtaken_changes_nothing_and_says_so(
 ) -> None:
     """It hung, PostgreSQL took its lock away, and another began anew."""
     city, reconciler = ghost_town, ghost_town.dispatch.reconciler
-    right = reconciler._right_profiles
+    right = reconciler._right_agents
 
-    async def overtaken(region: str) -> None:
-        monkeypatch.setattr(reconciler, "_right_profiles", right)
+    async def overtaken(region: str, private: int) -> None:
+        monkeypatch.setattr(reconciler, "_right_agents", right)
         await reconciler._put_right(region)
 
-    monkeypatch.setattr(reconciler, "_right_profiles", overtaken)
+    monkeypatch.setattr(reconciler, "_right_agents", overtaken)
     with pytest.raises(Quarantined):
         await reconciler._put_right(city.region)
     assert await reconciler.settled(city.region)

@@ -113,11 +113,12 @@ async def test_an_offer_made_after_the_present_was_read_comes_after_the_welcome(
 
 async def test_an_old_offer_that_ends_before_it_was_shown_is_retracted(scene: Scene) -> None:
     """It stands in the present that was read, and no entry of the log names this agent any more."""
+    third = await scene.city.valet("x")
     order = await scene.city.place()
     await scene.witness.hear("offer")
     client, held = await scene.come(answer=True)
-    await scene.city.dispatch.claims.grab(scene.city.region, order.id, scene.witness.welcome["agent"]["id"])
-    await scene.witness.hear("job")
+    await scene.city.dispatch.claims.grab(scene.city.region, order.id, third.id)
+    await scene.witness.hear("retract")
     held.release()
     assert [offer["id"] for offer in (await client.hear("welcome"))["offers"]] == [order.id]
     retract = await client.hear("retract")

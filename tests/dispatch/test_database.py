@@ -1,0 +1,87 @@
+"""Connections to PostgreSQL that die, and locks of those who hang."""
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from dispatch.errors import Unavailable
+from dispatch.records import database
+from dispatch.records.database import Database, _translated
+from server.embedded import Embedded
+from tests.dispatch.looking import looks
+
+POOL = 10
+
+
+@pytest.fixture
+async def pool(services: Embedded) -> Database:
+    return Database(services.database_url, pool_size=POOL)
+
+
+async def _pid(pool: Database, *, transaction: bool) -> int:
+    async with pool.transaction() if transaction else pool.statement() as connection:
+        found = (await connection.exec_driver_sql("SELECT pg_backend_pid(), pg_sleep(0.1)")).one()
+    return int(found[0])
+
+
+def _living(pids: set[int]) -> list[int]:
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.parametrize("transaction", [False, True])
+async def test_nobody_hears_of_connections_that_died_in_the_pool(pool: Database, transaction: bool) -> None:
+    """As all do when PostgreSQL is started again."""
+    pids = {await each for each in [asyncio.create_task(_pid(pool, transaction=transaction)) for _ in range(POOL)]}
+    assert len(pids) > 1
+    killer = await pool.connect()
+    await killer.execute("SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid", list(pids))
+    async for _ in looks():
+        if not _living(pids):
+            break
+    for _ in range(10):  # each is a turn of the loop at least: our end has read that theirs is closed
+        await killer.execute("SELECT 1")
+    again = {await each for each in [asyncio.create_task(_pid(pool, transaction=transaction)) for _ in range(POOL)]}
+    assert not again & pids
+    await killer.close()
+    await pool.close()
+
+
+async def test_the_lock_of_one_who_hangs_ends(pool: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL hears nothing of him; he learns that he was overtaken."""
+    monkeypatch.setattr(database, "IDLE_SECONDS", 1)
+    monkeypatch.setattr(database, "BEAT_SECONDS", 3600.0)
+    async with pool.try_lock("the hung") as hung:
+        assert hung is not None
+        async with pool.try_lock("the hung") as other:
+            assert other is None
+        async for _ in looks():
+            async with pool.try_lock("the hung") as other:
+                if other is not None:
+                    break
+        async for _ in looks():
+            if hung.is_closed():
+                break
+
+
+async def test_the_lock_of_one_who_lives_does_not(pool: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "IDLE_SECONDS", 3)
+    monkeypatch.setattr(database, "BEAT_SECONDS", 0.1)
+    async with pool.try_lock("the living") as living:
+        assert living is not None
+        idle = await pool.connect()
+        await idle.execute("SET idle_session_timeout = '3s'")
+        async for _ in looks():
+            if idle.is_closed():
+                break
+        assert not living.is_closed()
+        async with pool.try_lock("the living") as other:
+            assert other is None
+
+
+@pytest.mark.parametrize("error", [asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.AdminShutdownError])
+async def test_whatever_asyncpg_says_of_a_lost_connection_is_unavailable(error: type[Exception]) -> None:
+    with pytest.raises(Unavailable):
+        async with _translated():
+            raise error("cannot switch to state 11; another operation (2) is in progress")
