@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo serve test lint lock clean
+.PHONY: help install demo serve test faults faults-quick lint lock clean
 
 help:  ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED)  ## Make the virtual environment; the command is then .venv/bin/valet-dispatch.
 
@@ -27,6 +27,12 @@ serve: $(INSTALLED)  ## Run the server on its embedded Redis and PostgreSQL.
 
 test: $(INSTALLED)  ## Run every test, on real Redis and PostgreSQL.
 	$(BIN)/python -m pytest $(ARGS)
+
+faults: $(INSTALLED)  ## Provoke faults on real processes for half an hour, and judge every promise.
+	$(BIN)/python -m tests.faults $(ARGS)
+
+faults-quick: $(INSTALLED)  ## The same in at most four minutes.
+	$(BIN)/python -m tests.faults --quick $(ARGS)
 
 lint: $(INSTALLED)  ## Style, types and layers.
 	$(BIN)/ruff check .

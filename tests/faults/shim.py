@@ -71,12 +71,16 @@ class Shim:
         return int(_NUMBER.unpack_from(self._map, at)[0])
 
 
+def found_compiler() -> str | None:
+    return next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
+
+
 def build(folder: Path) -> Path:
     """The library; built once a folder. Raises NoCompiler."""
     library = (folder / "shim.so").resolve()
     if library.exists():
         return library
-    compiler = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
+    compiler = found_compiler()
     if compiler is None:
         raise NoCompiler("no C compiler (cc, gcc or clang) on PATH: the faults of clock, disk and power need one")
     new = library.with_suffix(f".{os.getpid()}")

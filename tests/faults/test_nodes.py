@@ -15,6 +15,7 @@ from loadtest.rest import Http
 from loadtest.tokens import mint
 from loadtest.wire import Refused
 from server import embedded, leftovers
+from tests.faults.conftest import needs_compiler
 from tests.faults.nodes import ROOT, Node, other_version
 from tests.faults.shim import Shim
 from tests.server.holding import first_line, lives, until
@@ -110,6 +111,7 @@ async def test_a_rolling_restart_with_other_scripts(node: Node, addresses: Mappi
     await newer.close()
 
 
+@needs_compiler
 async def test_a_node_whose_clock_is_moved(addresses: Mapping[str, str], tmp_path: Path) -> None:
     """It takes a token for one from the future, until its clock is right again."""
     shim = Shim(tmp_path)

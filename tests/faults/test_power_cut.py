@@ -8,9 +8,12 @@ from pathlib import Path
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from tests.faults.conftest import needs_compiler
 from tests.faults.redis_server import Fsync, RedisServer
 from tests.faults.shim import Shim
 from tests.server.holding import until
+
+pytestmark = needs_compiler
 
 CLIENTS = 8
 ANSWERS = 400

@@ -13,9 +13,12 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from server import leftovers
+from tests.faults.conftest import needs_compiler
 from tests.faults.redis_server import PROGRAMS, RedisServer, answers
 from tests.faults.shim import Shim
 from tests.server.holding import ROOT, first_line, until
+
+pytestmark = needs_compiler
 
 # Starts one, says its pid, and waits to be killed.
 HOLDER = """

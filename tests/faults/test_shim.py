@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import needs_compiler
 from tests.faults.shim import NoCompiler, Shim, build
+
+pytestmark = needs_compiler
 
 CLOCKS = """
 import time, datetime
