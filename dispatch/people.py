@@ -83,6 +83,13 @@ def _slot_member(who: Identity) -> str:
     return f"{who.role}:{who.sub}"
 
 
+class UnknownSession(Refused):
+    """Redis knows the session no more: it was silent too long, for its node hung, or another took its place."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.CONFLICT, "the session is over", retryable=True)
+
+
 class People:
     def __init__(self, store: Store, records: Records, catalog: Catalog) -> None:
         self._store = store
@@ -193,12 +200,12 @@ class People:
         await self._store.run("leave", region, agent_id=member, session_id=session_id)
 
     async def set_status(self, region: str, agent_id: str, session_id: str, status: str, *, said_at: int = 0) -> int:
-        """Returns when he said so, by Redis' clock. Raises Refused (conflict) when the session is over."""
+        """Returns when he said so, by Redis' clock. Raises UnknownSession."""
         reply = await self._store.run(
             "status", region, agent_id=agent_id, session_id=session_id, status=status, said_at=said_at or ""
         )
         if reply.outcome == "session_over":
-            raise Refused(Code.CONFLICT, "the session is over")
+            raise UnknownSession
         return int(reply.text)
 
     async def move(self, region: str, moves: Sequence[tuple[str, str, Point]]) -> None:

@@ -17,6 +17,7 @@ from dispatch.assembly import Dispatch
 from dispatch.claims import PENDING, Outcome, Verdict
 from dispatch.errors import Code, Refused, Unavailable
 from dispatch.order import Order, Status
+from dispatch.people import UnknownSession
 from geo.crs import to_wgs84
 from realtime.connection import Connection
 from realtime.gathering import Gathering
@@ -29,6 +30,7 @@ PENDING_S = 1.0
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 Tell = Callable[[Session, list[Outbound]], None]
 Availability = Callable[[AgentSession, str, int], None]
+Over = Callable[[str], None]
 Work = Callable[[], Awaitable[None]]
 
 
@@ -42,16 +44,18 @@ def ok(ref: str | None) -> Outbound:
 
 
 class Commands:
-    """`tell` says to a session what had waited for an answer; `available` hears what an agent says he is."""
+    """`tell` says to a session what had waited for an answer; `available` hears what an agent says he is, `over` of
+    a session that Redis knows no more."""
 
     def __init__(
-        self, dispatch: Dispatch, gathering: Gathering, spawn: Spawn, tell: Tell, available: Availability
+        self, dispatch: Dispatch, gathering: Gathering, spawn: Spawn, tell: Tell, available: Availability, over: Over
     ) -> None:
         self._dispatch = dispatch
         self._gathering = gathering
         self._spawn = spawn
         self._tell = tell
         self._available = available
+        self._over = over
 
     def received(self, conn: Connection, session: Session, message: ClientMessage) -> None:
         match message:
@@ -125,6 +129,8 @@ class Commands:
             await work()
         except (Refused, Unavailable) as exc:
             conn.send(error(ref, exc.code, exc.message, retryable=exc.retryable))
+            if isinstance(exc, UnknownSession):
+                self._over(session.id)
         except Exception as exc:
             metrics.BROKEN.inc()
             log.error("command_failed", order=order_id, exc_info=exc)

@@ -52,9 +52,9 @@ class Hub:
         self._registry = Registry()
         self._usher = Usher(dispatch, self._registry.book, heartbeat_seconds)
         self._gathering = Gathering(
-            dispatch.people, lambda: iter(self._registry), self._unknown_to_redis, self._registry.unsent_bytes
+            dispatch.people, lambda: iter(self._registry), self._forgotten, self._registry.unsent_bytes
         )
-        self._commands = Commands(dispatch, self._gathering, self._spawn, self._send, self._set_status)
+        self._commands = Commands(dispatch, self._gathering, self._spawn, self._send, self._set_status, self._forgotten)
         self._notices = NoticeBoard(dispatch.notices, self._registry.begun, self._send, self._spawn)
         self._tails = Tails(dispatch.store, self.hear, self._lost)
         self._expiry = Expiry(lambda: iter(self._registry), dispatch.verifier.leeway_ms, self._end)
@@ -217,7 +217,7 @@ class Hub:
         except DispatchError as exc:  # his silence will tell
             log.warning("leave_not_told", error=exc.message)
 
-    def _unknown_to_redis(self, session_id: str) -> None:
+    def _forgotten(self, session_id: str) -> None:
         """It was silent too long, or its end was not heard of here."""
         session = self._registry.find(session_id)
         if session and session.ready:

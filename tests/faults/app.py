@@ -13,7 +13,7 @@ from typing import TypeVar
 from loadtest.client import Session
 from loadtest.connection import Goodbye
 from loadtest.view import View
-from loadtest.wire import Codec, Disconnected, Ended, Message
+from loadtest.wire import Codec, Disconnected, Ended, Message, Refused
 from tests.faults.hearing import Ear
 from tests.faults.notebook import Notebook
 
@@ -91,6 +91,10 @@ class App:
                         await self.session.set_status(status)
                 return
             except (Disconnected, Ended, TimeoutError):
+                await self.connected()
+            except Refused as refusal:  # the session is over, and will be told so
+                if not refusal.retryable:
+                    raise
                 await self.connected()
 
     async def move(self, position: tuple[float, float]) -> None:

@@ -14,7 +14,7 @@ from tests.faults.answered import ghosts, lost_commands, placed_twice, twice_app
 from tests.faults.excuses import excuses, jumps, wall_minus_monotonic_ns
 from tests.faults.history import Call, History
 from tests.faults.incidents import Incident
-from tests.faults.lateness import late
+from tests.faults.lateness import Window, late
 from tests.faults.order_model import check_order
 from tests.faults.order_rules import OPS
 from tests.faults.people import People
@@ -71,7 +71,7 @@ def by_streams(people: People, facts: ServerFacts, incidents: Iterable[Incident]
     every = sessions(people.told)
     yield from strange_retracts(every)
     shift = wall_minus_monotonic_ns()
-    moved = [window for window, _ in jumps(incidents)]
+    moved = [Window(each.from_ms - abs(ms), each.until_ms + abs(ms)) for each, ms in jumps(incidents)]
     told_by_time = {
         order_id: timeline
         for order_id, timeline in facts.timelines.items()

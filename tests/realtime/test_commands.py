@@ -394,3 +394,13 @@ async def test_an_agent_may_pause(city: City, here: Node) -> None:
     assert stored == [b"paused"]
     await client.say("status", ref="r", status="available")
     assert {(await client.next())["type"] for _ in range(2)} == {"ok", "offer"}
+
+
+async def test_a_session_that_redis_has_forgotten_is_over_when_it_says_its_status(city: City, here: Node) -> None:
+    """It was silent too long, for its node hung: what it says would count for nothing until the next refresh."""
+    agent, client = await here.valet(city, "v")
+    await city.dispatch.people.leave(city.region, agent.id, client.welcome["session_id"])
+    await client.say("status", ref="1", status="paused")
+    error = await client.hear("error")
+    assert (error["ref"], error["code"], error["retryable"]) == ("1", "conflict", True)
+    assert (await client.farewell())["code"] == 4003

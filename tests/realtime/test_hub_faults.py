@@ -101,7 +101,7 @@ async def test_who_is_just_told_the_present_is_not_taken_for_forgotten(city: Cit
         await city.dispatch.store.direct([("INCR", key(city.region, "n"))])
         await there.heard(city)
         await reached(held)
-        there.hub._unknown_to_redis(client.welcome["session_id"])
+        there.hub._forgotten(client.welcome["session_id"])
         held.release()
         await client.hear("snapshot")
         await there.settled(city)
