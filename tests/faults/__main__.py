@@ -13,7 +13,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +23,7 @@ import structlog
 import typer
 
 from loadtest.audit import Staff
+from loadtest.judge import Fault
 from loadtest.rest import Http
 from loadtest.tokens import mint
 from tests.faults.crew import furnish
@@ -104,7 +105,16 @@ async def _judged(
     await people.settle()
     quiet = await until_quiet(staff, QUIET_WITHIN_SECONDS[plan.quick])
     tell("all is quiet" if quiet else "it does not become quiet; it is judged as it is")
-    return await judge(staff, people, incidents)
+    judgement = await judge(staff, people, incidents)
+    judgement.faults += _died(everything)
+    return judgement
+
+
+def _died(everything: Stand) -> Iterator[Fault]:
+    """Server processes that ended unasked, whatever was done to those that they speak to."""
+    for member in everything.members:
+        for death in member.node.deaths:
+            yield Fault("died", member.node.name, f"ended with code {death.code}: see {member.node.log}")
 
 
 def _report(people: People, plan: Plan, incidents: list[Incident], judgement: Judgement) -> bool:

@@ -15,7 +15,7 @@ _RULES = {
     "lost": ("lost order", "lost change", "lost command", "timeline"),
     "double": ("two winners", "two holders", "fences", "over capacity", "once over capacity", "unknown agent"),
     "ghost": ("ghost", "wrong assignment"),
-    "stuck": ("nowhere", "unexpected"),
+    "stuck": ("nowhere", "unexpected", "died"),
     "late": ("late",),
     "misinformed": (
         "view of jobs",

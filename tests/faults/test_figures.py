@@ -8,7 +8,8 @@ import pytest
 
 from loadtest import comparison, judge
 from loadtest.judge import Fault
-from tests.faults import answered, lateness, told
+from tests.faults import __main__ as course
+from tests.faults import answered, judgement, lateness, told
 from tests.faults.figures import FIGURE_OF, Figures, counted, shown
 
 
@@ -25,7 +26,7 @@ def test_the_line() -> None:
 def test_every_rule_of_every_judge_is_counted() -> None:
     rules = {
         rule
-        for module in (judge, comparison, answered, lateness, told)
+        for module in (judge, comparison, answered, lateness, told, judgement, course)
         for rule in re.findall(r'(?:Fault|_differs)\("([^"]+)"', inspect.getsource(module))
     }
     assert len(rules) > 15
