@@ -11,7 +11,7 @@ local function restore(id, f)
   local o, flat = load(id), {}
   if f.status == STATUS.open then
     f.due_at = int(now)
-    if reach < tonumber(f.radius_m) then
+    if reach < (tonumber(f.radius_m) or 0) then -- an order may be known as placed, and not yet as opened
       reach = tonumber(f.radius_m)
       redis.call('SET', key('reach'), f.radius_m)
     end

@@ -125,6 +125,28 @@ async def test_what_was_restored_goes_on(ghost_town: City) -> None:
     assert given.status is Status.ASSIGNED
 
 
+async def test_an_order_of_which_only_the_placing_reached_postgresql_opens(
+    ghost_town: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A projector's batch ended between the two events of a placing, and then Redis was lost."""
+    city, d = ghost_town, ghost_town.dispatch
+    agent, apply = await city.valet("v"), d.records.ledger.apply
+    with monkeypatch.context() as cut:
+        cut.setattr(d.records.ledger, "apply", lambda events: apply(events[:1]))
+        order = await city.place()
+    assert (await _in_sql(city, order)).version == 1
+    await redis(city, "FLUSHALL")
+    assert await d.reconciler.ensure(city.region)
+    await city.enter(agent)
+    engine = Engine(d.store, d.records, d.catalog, d.intake, d.reconciler, city.region, "one")
+    running = asyncio.create_task(engine.run())
+    try:
+        opened = await until(city, lambda event: event.order_id == order.id)
+    finally:
+        await end([running])
+    assert (opened.order.status, opened.order.round, opened.to) == (Status.OPEN, 1, (agent.id,))
+
+
 async def test_who_enters_before_the_next_round_is_offered_what_was_restored(ghost_town: City) -> None:
     city = ghost_town
     order, agent = await city.place(), await city.agent("v")
