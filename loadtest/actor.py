@@ -24,7 +24,7 @@ from loadtest.behaviour import (
 from loadtest.client import Session
 from loadtest.demand import Pickup, towards
 from loadtest.ledger import Ledger
-from loadtest.view import View, holder
+from loadtest.view import View, holder, holds, terms, turn
 from loadtest.wire import STEPS, Disconnected, Ended, Offer, Order, Refused
 
 STRIDE_SECONDS = (2.0, 5.0)
@@ -90,7 +90,7 @@ class Actor:
             await self.session.seen([offer["id"] for offer in offers])
             choice = choose(offers, self._position, self._draw)
             if choice is not None:
-                self._considered |= {each["id"]: _terms(each) for each in offers if each["id"] == choice.order_id}
+                self._considered |= {each["id"]: terms(each) for each in offers if each["id"] == choice.order_id}
                 await self._carry_out(choice)
             if self._draw.random() < PAUSES:
                 await self._pause()
@@ -100,7 +100,7 @@ class Actor:
 
     def _unconsidered(self, view: View) -> list[Offer]:
         """An offer is considered anew when its round or bonus is another."""
-        return [each for each in view.offers.values() if self._considered.get(each["id"]) != _terms(each)]
+        return [each for each in view.offers.values() if self._considered.get(each["id"]) != terms(each)]
 
     async def _carry_out(self, choice: Choice) -> None:
         await asyncio.sleep(reaction_seconds(self._draw))
@@ -151,14 +151,14 @@ class Actor:
         while True:
             jobs = await self.session.until(self._new_jobs)
             for job in jobs:
-                self._working.add(_turn(job))
+                self._working.add(turn(job))
                 group.create_task(self._work(job))
 
     def _new_jobs(self, view: View) -> list[Order]:
-        return [job for job in view.jobs.values() if holder(job) and _turn(job) not in self._working]
+        return [job for job in view.jobs.values() if holder(job) and turn(job) not in self._working]
 
     async def _work(self, job: Order) -> None:
-        order_id, fence = _turn(job)
+        order_id, fence = turn(job)
         self._target = (job["place"]["lat"], job["place"]["lon"])
         for stage in plan(job["status"], self._scene.speed, self._draw):
             if await self._loses_job(order_id, fence, stage.seconds):
@@ -167,14 +167,14 @@ class Actor:
 
     async def _loses_job(self, order_id: str, fence: int, seconds: float) -> bool:
         try:
-            await self.session.until(lambda view: not _holds(view, order_id, fence), seconds)
+            await self.session.until(lambda view: not holds(view, order_id, fence), seconds)
             return True
         except TimeoutError:
             return False
 
     async def _insist(self, order_id: str, fence: int, act: str) -> None:
         """Said until it is true: after a lost connection the `welcome` shows whether it was heard."""
-        while _holds(self.session.view, order_id, fence):
+        while holds(self.session.view, order_id, fence):
             if _has_reached(self.session.view.jobs[order_id], act):
                 return
             try:
@@ -216,21 +216,6 @@ class Actor:
             await asyncio.sleep(self._draw.uniform(*LOST_AFTER_SECONDS))
             self._ledger.acts["connection lost"] += 1
             self.session.drop()
-
-
-def _terms(offer: Offer) -> tuple[int, int]:
-    return offer["round"], offer["bonus_fen"]
-
-
-def _turn(job: Order) -> tuple[str, int]:
-    assignment = job["assignment"]
-    assert assignment is not None
-    return job["id"], assignment["fence"]
-
-
-def _holds(view: View, order_id: str, fence: int) -> bool:
-    job = view.jobs.get(order_id)
-    return job is not None and _turn(job) == (order_id, fence)
 
 
 def _has_reached(job: Order, step: str) -> bool:

@@ -27,6 +27,18 @@ def holder(order: Order) -> str | None:
     return assignment["agent_id"] if assignment and order["status"] in HELD else None
 
 
+def turn(job: Order) -> tuple[str, int]:
+    """One agent's time with the order: its id and the fence."""
+    assignment = job["assignment"]
+    assert assignment is not None
+    return job["id"], assignment["fence"]
+
+
+def terms(offer: Offer) -> tuple[int, int]:
+    """What may change one's mind about it."""
+    return offer["round"], offer["bonus_fen"]
+
+
 @dataclass(slots=True)
 class View:
     session_id: str | None = None
@@ -107,6 +119,11 @@ class View:
         if version < before:
             self.disorder.append(f"{told_by} of order {order_id} went back from version {before} to {version}")
         self._versions[order_id] = max(version, before)
+
+
+def holds(view: View, order_id: str, fence: int) -> bool:
+    job = view.jobs.get(order_id)
+    return job is not None and turn(job) == (order_id, fence)
 
 
 _HEARING: Mapping[str, Callable[[View, Message], object]] = {

@@ -10,7 +10,7 @@ import pytest
 
 from dispatch.errors import Unavailable
 from dispatch.events import ENTRY
-from dispatch.order import Status
+from dispatch.order import Order, Status
 from dispatch.projector import TTL_MS, Projector
 from dispatch.scripts import key
 from dispatch.store import Reply
@@ -37,6 +37,10 @@ async def _eventually(holds: Callable[[], Awaitable[bool]]) -> None:
     async for _ in looks():
         if await holds():
             return
+
+
+async def _let_go_of(city: City, *orders: Order) -> bool:
+    return all([await redis(city, "PTTL", key(city.region, "order", order.id)) > 0 for order in orders])
 
 
 async def _caught_up(city: City) -> bool:
@@ -133,12 +137,7 @@ async def test_an_order_that_redis_was_not_told_to_let_go_of_is_told_next_time(
     async with _running(_projector(city)):
         await _eventually(lambda: _caught_up(city))
         await _cancel(city, second.id)
-
-        async def both() -> bool:
-            ttls = [await redis(city, "PTTL", key(city.region, "order", o.id)) for o in (first, second)]
-            return all(ttl > 0 for ttl in ttls)
-
-        await _eventually(both)
+        await _eventually(lambda: _let_go_of(city, first, second))
     assert lost == 1
 
 
@@ -162,12 +161,7 @@ async def test_ended_orders_are_let_go_of_also_when_only_the_answer_to_the_commi
     async with _running(_projector(city)):
         await _eventually(lambda: _caught_up(city))
         await _cancel(city, second.id)
-
-        async def both() -> bool:
-            ttls = [await redis(city, "PTTL", key(city.region, "order", o.id)) for o in (first, second)]
-            return all(ttl > 0 for ttl in ttls)
-
-        await _eventually(both)
+        await _eventually(lambda: _let_go_of(city, first, second))
     assert lost == 1
 
 

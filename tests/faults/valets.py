@@ -10,7 +10,7 @@ import random
 from typing import Any, cast
 
 from loadtest.behaviour import Person
-from loadtest.view import View, holder
+from loadtest.view import View, holder, holds, terms, turn
 from loadtest.wire import STEPS, Message, Offer, Order, Refused, Verdict
 from tests.faults.app import App, Unanswered
 from tests.faults.callers import OVERTAKEN, UNSETTLED, Caller, settle_grab
@@ -70,7 +70,7 @@ class Agent:
             offers = self._unconsidered(self.app.view)
             if offers:
                 offer = self._draw.choice(offers)
-                self._considered[offer["id"]] = _terms(offer)
+                self._considered[offer["id"]] = terms(offer)
                 await self._answer(offer)
             if self._draw.random() < PAUSES:
                 await self._pause()
@@ -81,7 +81,7 @@ class Agent:
         return len(view.jobs) < self.person.capacity and bool(self._unconsidered(view))
 
     def _unconsidered(self, view: View) -> list[Offer]:
-        return [each for each in view.offers.values() if self._considered.get(each["id"]) != _terms(each)]
+        return [each for each in view.offers.values() if self._considered.get(each["id"]) != terms(each)]
 
     async def _answer(self, offer: Offer) -> None:
         order_id, chance = offer["id"], self._draw.random()
@@ -153,14 +153,14 @@ class Agent:
         """However a job came: grabbed, assigned by the desk, or found in a `welcome`."""
         while True:
             for job in await self.app.until(self._new_jobs):
-                self._working.add(_turn(job))
+                self._working.add(turn(job))
                 self._spawn(self._work(job), self.person.id)
 
     def _new_jobs(self, view: View) -> list[Order]:
-        return [job for job in view.jobs.values() if holder(job) and _turn(job) not in self._working]
+        return [job for job in view.jobs.values() if holder(job) and turn(job) not in self._working]
 
     async def _work(self, job: Order) -> None:
-        order_id, fence = _turn(job)
+        order_id, fence = turn(job)
         for step in STEPS:
             if self._has_reached(order_id, fence, step) or (step != "completed" and self._draw.random() < SKIPS):
                 continue
@@ -179,14 +179,14 @@ class Agent:
 
     async def _loses_job(self, order_id: str, fence: int, seconds: float) -> bool:
         try:
-            await self.app.until(lambda view: not _holds(view, order_id, fence), seconds)
+            await self.app.until(lambda view: not holds(view, order_id, fence), seconds)
             return True
         except TimeoutError:
             return False
 
     async def _insist(self, order_id: str, fence: int, act: str) -> bool:
         """Said until it is true, or refused."""
-        while _holds(self.app.view, order_id, fence):
+        while holds(self.app.view, order_id, fence):
             if self._has_reached(order_id, fence, act):
                 return True
             outcome = await self._do(order_id, fence, act)
@@ -197,7 +197,7 @@ class Agent:
 
     def _has_reached(self, order_id: str, fence: int, step: str) -> bool:
         job = self.app.view.jobs.get(order_id)
-        if job is None or _turn(job) != (order_id, fence) or not {job["status"], step} <= set(STEPS):
+        if job is None or turn(job) != (order_id, fence) or not {job["status"], step} <= set(STEPS):
             return False
         return STEPS.index(job["status"]) >= STEPS.index(step)
 
@@ -257,18 +257,3 @@ class Agent:
 
     async def _wait(self, span: tuple[float, float]) -> None:
         await asyncio.sleep(self._draw.uniform(*span))
-
-
-def _terms(offer: Offer) -> tuple[int, int]:
-    return offer["round"], offer["bonus_fen"]
-
-
-def _turn(job: Order) -> tuple[str, int]:
-    assignment = job["assignment"]
-    assert assignment is not None
-    return job["id"], assignment["fence"]
-
-
-def _holds(view: View, order_id: str, fence: int) -> bool:
-    job = view.jobs.get(order_id)
-    return job is not None and _turn(job) == (order_id, fence)
