@@ -32,6 +32,8 @@ IDLE_SECONDS = 4
 """A lock's connection that PostgreSQL has not heard of for this long is ended by it, and so is the lock."""
 _OF_A_LOST_CONNECTION = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg raises by itself, without SQLAlchemy around it; the last one when it was told FATAL, but not the end."""
+SILENT_SECONDS = 3
+"""A transaction whose process says nothing for so long is ended: it hangs, and nobody may wait for its rows."""
 MIGRATION_LOCK = 0x76616C65  # any number that only we use: "vale"
 
 
@@ -46,7 +48,11 @@ class Database:
             max_overflow=0,
             pool_timeout=CONNECT_SECONDS,
             pool_recycle=RECYCLE_SECONDS,
-            connect_args={"timeout": CONNECT_SECONDS, "command_timeout": STATEMENT_SECONDS},
+            connect_args={
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": STATEMENT_SECONDS,
+                "server_settings": {"idle_in_transaction_session_timeout": f"{SILENT_SECONDS}s"},
+            },
         )
         event.listen(self._engine.sync_engine, "checkout", _refuse_dead)
         self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -157,8 +163,10 @@ async def _translated() -> AsyncIterator[None]:
 
 
 def _passing(exc: DBAPIError) -> bool:
-    """Classes 08 (connection), 40 (rollback), 53 (resources), 55, 57 (operator intervention), 58 (system)."""
-    return str(getattr(exc.orig, "sqlstate", "") or "")[:2] in {"08", "40", "53", "55", "57", "58"}
+    """Classes 08 (connection), 40 (rollback), 53 (resources), 55, 57 (operator intervention), 58 (system); and 25P03,
+    of a transaction that was silent too long."""
+    state = str(getattr(exc.orig, "sqlstate", "") or "")
+    return state[:2] in {"08", "40", "53", "55", "57", "58"} or state == "25P03"
 
 
 def _name(exc: DBAPIError) -> str:

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from ulid import ULID
 
 from dispatch.errors import Unavailable
 from dispatch.records import database
 from dispatch.records.database import Database, _translated
+from dispatch.records.marks import Marks
 from server.embedded import Embedded
 from tests.dispatch.looking import looks
 
@@ -85,3 +89,27 @@ async def test_whatever_asyncpg_says_of_a_lost_connection_is_unavailable(error: 
     with pytest.raises(Unavailable):
         async with _translated():
             raise error("cannot switch to state 11; another operation (2) is in progress")
+
+
+async def test_nobody_waits_for_the_rows_of_one_who_hangs(pool: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reconciliation raises the epoch that every `apply` shares: one that hangs in the middle must not keep it."""
+    await pool.migrate()
+    monkeypatch.setattr(database, "SILENT_SECONDS", 1)
+    hanging, others = (Database(pool.url), Marks(Database(pool.url)))
+    region = f"hung-{ULID()}"
+    await others.raise_epoch(region)
+    with pytest.raises(Unavailable):
+        async with hanging.transaction() as connection:
+            share = text("SELECT epoch FROM epochs WHERE region = :region FOR SHARE")
+            assert await connection.scalar(share, {"region": region}) == 1
+            assert await others.raise_epoch(region) == 2
+            await connection.scalar(share, {"region": region})
+    await hanging.close()
+
+
+async def test_to_have_been_silent_too_long_is_no_refusal() -> None:
+    """Nothing is wrong with the event: it may be written again."""
+    silent = asyncpg.IdleInTransactionSessionTimeoutError("terminating connection")
+    with pytest.raises(Unavailable):
+        async with _translated():
+            raise DBAPIError("UPDATE", {}, silent)

@@ -116,7 +116,7 @@ class OrderModel:
             if returned_at is not None or call.op != "read":
                 yield Operation(call.called_at, returned_at, Part(call, i))
             if _is_durable(call):
-                yield Operation(call.called_at, returned_at, Part(call, i, stands=True), late=True)
+                yield Operation(call.called_at, returned_at, Part(call, i, stands=True), late=not _may_show_later(call))
         if self._scheduled and not any(call.op == "open" for call in self.calls):
             first = self.calls[0]
             opening = Call(first.order_id, "open", "", first.called_at, {})
@@ -261,6 +261,13 @@ def _is_durable(call: Call) -> bool:
 
 def _relied_on(state: State) -> int:
     return max((awaited.depth for awaited in state.awaited), default=0)
+
+
+def _may_show_later(call: Call) -> bool:
+    """Whether its answer may show what the order was in the middle of the call, long after it took effect: one that
+    was asked again, or waited for PostgreSQL, is shown the order of that moment."""
+    repeated = call.result.get("tries", 1) > 1 or call.op in ("place", "grab")
+    return repeated and "status" in call.result
 
 
 def _awaiting(state: State, part: Part, face: Face) -> State:

@@ -300,6 +300,17 @@ def test_a_scheduled_order_opens_by_itself() -> None:
     assert not passes(placed, WON, call("read", "s-1", 20, "ok", {"status": "scheduled"}))
 
 
+def test_who_asks_for_long_may_be_shown_what_came_in_between() -> None:
+    """An order that was placed at the first try; the repeat was answered while somebody worked at it."""
+    result = {"status": "en_route", "holder": "a-1", "fence": 1, "version": 4, "tries": 11}
+    placed = Call("o-1", "place", "s-1", 0, {}, 100, "ok", result)
+    steps = [
+        call("progress", "a-1", at, "ok", {}, fence=1, step=step) for at, step in ((20, "en_route"), (30, "arrived"))
+    ]
+    assert passes(placed, WON, *steps)
+    assert not passes(placed, WON, steps[1])
+
+
 def test_where_a_release_leads() -> None:
     for step, status in (("en_route", "open"), ("arrived", "escalated"), ("working", "escalated")):
         work = call("progress", "a-1", 20, "ok", {}, fence=1, step=step)

@@ -49,4 +49,5 @@ def test_whoever_was_told_the_present_since_has_missed_nothing() -> None:
 
 def test_a_session_that_ended_soon_after_or_began_just_before_may_not_complain() -> None:
     assert missed(heard(12, "offer", "another")) == 0
+    assert missed(heard(12, "offer", "another"), heard(60, "bye")) == 0
     assert missed(heard(60, "offer", "another"), at_s=1) == 0

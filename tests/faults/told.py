@@ -33,7 +33,8 @@ class Session:
 
     @property
     def until_ns(self) -> int:
-        return self.heard[-1].at
+        """A `bye` may come from the next connection, which was not let in, or from a node that hung."""
+        return max(each.at for each in self.heard if each.type != "bye")
 
     @property
     def last_present_ns(self) -> int:
