@@ -1,0 +1,1 @@
+"""Models: the real scripts and the real ledger against small pure ones."""
