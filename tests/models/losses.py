@@ -312,7 +312,6 @@ class Losses(PeopleRules):
         self._candidates()
         dead = self.run(looks.count(self.city, "SELECT count(*) FROM dead_letters WHERE region = :region"))
         assert dead == 0
-        assert self.run(self.dispatch.records.ledger.double_holders()) == 0
 
     def _candidates(self) -> None:
         """What the desk is shown of each agent beside each order."""
