@@ -68,7 +68,7 @@ class AgentRules(Commands):
         self.claim(order_id, [self._grabber(order_id, number), holder, holder], lost=False)
 
     def claim(self, order_id: str, asking: list[str], lost: bool) -> None:
-        with self.process.tap.listening(Fate.ANSWERS):
+        with self.node.tap.listening(Fate.ANSWERS):
             verdicts = self.run(self._claim(order_id, asking) if lost else self._grab(order_id, asking))
         picture = self.look()
         self.tell(picture)

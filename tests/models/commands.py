@@ -110,7 +110,7 @@ class Commands(Play):
     def issue(self, call: Call, fate: Fate) -> None:
         """A command, on both sides; it may be repeated later."""
         shown: object = None
-        with self.process.tap.listening(fate) as heard:
+        with self.node.tap.listening(fate) as heard:
             shown = self.run(_answered(call, self.dispatch))
         picture = self.look()
         self.tell(picture)
@@ -179,7 +179,7 @@ class Commands(Play):
     def _place(self, order_id: str, fate: Fate) -> None:
         kind, draft, same_request = self.placings[order_id]
         placing = self.dispatch.intake.place(SERVICE, kind, draft, region=None, order_id=order_id, request=same_request)
-        with self.process.tap.listening(fate) as heard:
+        with self.node.tap.listening(fate) as heard:
             self.run(placing)
         if order_id not in self.archive.rows:
             created_at = self.run(looks.sql(self.city)).rows[order_id].created_at
@@ -206,7 +206,7 @@ class Commands(Play):
     def sweep(self) -> None:
         """An engine opens the rows that Redis never heard of."""
         for order, state in self.run(self.dispatch.records.orders.unopened(self.region, FAR, 100)):
-            with self.process.tap.listening(Fate.ANSWERS) as heard:
+            with self.node.tap.listening(Fate.ANSWERS) as heard:
                 self.run(self.engine._open(order, state))
             self._entered(order.id, heard, f"k{order.id}", Fate.ANSWERS)
 

@@ -68,7 +68,7 @@ class Losses(PeopleRules):
         """Since Redis broke, somebody was refused."""
 
     @rule()
-    def another_process(self) -> None:
+    def another_node(self) -> None:
         """Takes over. The simplest of all rules: see `machine.play`."""
         self.turn = 1 - self.turn
         self.engine = self._engine()
@@ -153,7 +153,7 @@ class Losses(PeopleRules):
         """What it tells its sessions as held: some entries of the log, each with what led to it."""
         log = [event for event in self.house.log if event.order]
         told = sorted({log[-1 - pick % len(log)].entry for pick in picked}) if log else []
-        with self.process.tap.listening(Fate.ANSWERS):
+        with self.node.tap.listening(Fate.ANSWERS):
             self.run(self._tell_record([self.real[entry][1] for entry in told]))
         expected = [self.real[entry][0] for entry in told]
         if all(event.epoch == self.archive.epoch for event in expected):

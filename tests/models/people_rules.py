@@ -136,7 +136,7 @@ class PeopleRules(Commands):
     @rule(number=agents)
     def ask_for_the_present(self, number: int) -> None:
         agent_id = self.agent(number)
-        with self.process.tap.listening(Fate.ANSWERS):
+        with self.node.tap.listening(Fate.ANSWERS):
             present = self.run(self.dispatch.people.present(self.region, agent_id))
         self.compare_present(agent_id, present, self.look())
 

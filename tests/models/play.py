@@ -23,7 +23,7 @@ from tests.models.covered import Covered
 from tests.models.crowd import Profile
 from tests.models.house import House
 from tests.models.orders import KINDS, Event, Order, read
-from tests.models.stage import Fate, Process, Stage
+from tests.models.stage import Fate, Node, Stage
 
 T = TypeVar("T")
 NOWHERE = (0, 0)
@@ -36,7 +36,7 @@ class Play(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.covered.games += 1
-        self.city, self._processes = self.stage.place()
+        self.city, self._nodes = self.stage.place()
         self.region = self.city.region
         self.house, self.archive = House(), Archive()
         self.turn = 0
@@ -58,7 +58,7 @@ class Play(RuleBasedStateMachine):
         self._open()
 
     def _engine(self) -> Engine:
-        d = self.process.dispatch
+        d = self.node.dispatch
         return Engine(d.store, d.records, d.catalog, d.intake, d.reconciler, self.region, "model")
 
     def _open(self) -> None:
@@ -72,12 +72,12 @@ class Play(RuleBasedStateMachine):
     # --- both sides -----------------------------------------------------------------------------------
 
     @property
-    def process(self) -> Process:
-        return self._processes[self.turn]
+    def node(self) -> Node:
+        return self._nodes[self.turn]
 
     @property
     def dispatch(self) -> Dispatch:
-        return self.process.dispatch
+        return self.node.dispatch
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.stage.run(work)
@@ -125,7 +125,7 @@ class Play(RuleBasedStateMachine):
 
     def taken_in(self, expected: list[Event]) -> None:
         """PostgreSQL has what the scripts answered: what happened now, and whatever of the same orders led to it."""
-        told = [self.by_n[event.n] for reply in self.process.tap.heard for event in reply.events if event.order_id]
+        told = [self.by_n[event.n] for reply in self.node.tap.heard for event in reply.events if event.order_id]
         missing = [event.told for event in expected if event not in told and not self.archive.has(event)]
         assert not missing, f"not answered, and not in PostgreSQL: {missing}"
         assert self.archive.apply(told)
@@ -244,7 +244,7 @@ class Play(RuleBasedStateMachine):
         """A socket opens, or its hub announces it again; he is told the present."""
         record = self.records[agent_id]
         point = None if lat is None else Point(lat=lat, lon=self.city.centre.lon)
-        with self.process.tap.listening(Fate.ANSWERS):
+        with self.node.tap.listening(Fate.ANSWERS):
             present = self.run(self.dispatch.people.enter(record, session, {}, status, point))
         picture = self.look()
         self.tell(picture)

@@ -65,7 +65,7 @@ class Tap:
             self.fate = Fate.ANSWERS
 
 
-class Process:
+class Node:
     """One server process' use cases."""
 
     def __init__(self, dispatch: Dispatch) -> None:
@@ -86,7 +86,7 @@ class Place(NamedTuple):
     """A region of its own, and a second process that knows it."""
 
     city: City
-    processes: tuple[Process, Process]
+    nodes: tuple[Node, Node]
 
 
 class Servers(NamedTuple):
@@ -101,7 +101,7 @@ class Stage:
 
     def __init__(self, services: Servers) -> None:
         self._services, self._runner = services
-        self._processes: tuple[Process, Process]
+        self._nodes: tuple[Node, Node]
         self._limits = ExitStack()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -122,11 +122,11 @@ class Stage:
         return self.run(self._place())
 
     async def _open(self) -> None:
-        self._processes = (Process(self._dispatch()), Process(self._dispatch()))
-        for process in self._processes:
-            await process.start()
+        self._nodes = (Node(self._dispatch()), Node(self._dispatch()))
+        for node in self._nodes:
+            await node.start()
         for name, kind in KINDS.items():
-            await self._processes[0].dispatch.catalog.put_policy(name, _policy(kind))
+            await self._nodes[0].dispatch.catalog.put_policy(name, _policy(kind))
 
     def _dispatch(self) -> Dispatch:
         return Dispatch(
@@ -136,13 +136,13 @@ class Stage:
         )
 
     async def _close(self) -> None:
-        for process in self._processes:
-            await process.close()
+        for node in self._nodes:
+            await node.close()
 
     async def _place(self) -> Place:
-        city = await new_city(self._processes[0].dispatch)
-        await self._processes[1].dispatch.catalog.load()
-        return Place(city, self._processes)
+        city = await new_city(self._nodes[0].dispatch)
+        await self._nodes[1].dispatch.catalog.load()
+        return Place(city, self._nodes)
 
 
 def _policy(kind: Kind) -> dict[str, object]:
