@@ -1,6 +1,7 @@
 """Connections to PostgreSQL that die, and locks of those who hang."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -20,8 +21,10 @@ POOL = 10
 
 
 @pytest.fixture
-async def pool(services: Embedded) -> Database:
-    return Database(services.database_url, pool_size=POOL)
+async def pool(services: Embedded) -> AsyncIterator[Database]:
+    made = Database(services.database_url, pool_size=POOL)
+    yield made
+    await made.close()
 
 
 async def _pid(pool: Database, *, transaction: bool) -> int:
@@ -49,7 +52,6 @@ async def test_nobody_hears_of_connections_that_died_in_the_pool(pool: Database,
     again = {await each for each in [asyncio.create_task(_pid(pool, transaction=transaction)) for _ in range(POOL)]}
     assert not again & pids
     await killer.close()
-    await pool.close()
 
 
 async def test_the_lock_of_one_who_hangs_ends(pool: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +97,7 @@ async def test_nobody_waits_for_the_rows_of_one_who_hangs(pool: Database, monkey
     """A reconciliation raises the epoch that every `apply` shares: one that hangs in the middle must not keep it."""
     await pool.migrate()
     monkeypatch.setattr(database, "SILENT_SECONDS", 1)
-    hanging, others = (Database(pool.url), Marks(Database(pool.url)))
+    hanging, others = Database(pool.url), Marks(pool)
     region = f"hung-{ULID()}"
     await others.raise_epoch(region)
     with pytest.raises(Unavailable):
