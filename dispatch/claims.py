@@ -23,6 +23,8 @@ from dispatch.store import Reply, Store
 from dispatch.tasks import end
 
 log = structlog.get_logger()
+LONGEST_PAUSE_S = 2.0
+"""Between two attempts to write while PostgreSQL is away."""
 
 
 class Outcome(StrEnum):
@@ -127,13 +129,9 @@ class Claims:
         late = False
         while reply.events:
             try:
-                if not late or await self._records.ledger.agent_under(order.id, order.fence) != agent_id:
-                    await self._records.ledger.apply(reply.events)
+                await self._records.ledger.apply(reply.events)
             except StaleEpoch:
-                if late:  # the region was put right without him: ask again
-                    return await self.grab(key[0], key[1], agent_id)
-                late = True  # it was put right, perhaps with him: then he has won, whatever came since
-                continue
+                return await self._ask_again(key, agent_id, order)
             except FenceTaken as exc:
                 log.error("fence_belongs_to_another", order=order.id, fence=order.fence)
                 await redress(self._store, self._records, key[0], exc)
@@ -141,10 +139,22 @@ class Claims:
             except Unavailable:
                 late = True
                 await asyncio.sleep(random.uniform(0, wait))  # PostgreSQL is away: back off, keep trying
-                wait = min(2 * wait, 2.0)
+                wait = min(2 * wait, LONGEST_PAUSE_S)
                 continue
             break
         return Verdict(Outcome.WON, fence=order.fence, order=await self._present(order) if late else order)
+
+    async def _ask_again(self, key: tuple[str, str], agent_id: str, order: Order) -> Verdict:
+        """The region is put right meanwhile, with his win or without. With it he has won, whatever came since: the log
+        may have told PostgreSQL of it. Whether it did is certain only when the region answers again."""
+        verdict = await self.grab(key[0], key[1], agent_id)
+        while verdict.outcome is not Outcome.WON:
+            try:
+                won = await self._records.ledger.agent_under(order.id, order.fence) == agent_id
+                return Verdict(Outcome.WON, fence=order.fence, order=await self._present(order)) if won else verdict
+            except Unavailable:
+                await asyncio.sleep(random.uniform(0, LONGEST_PAUSE_S))
+        return verdict
 
     async def _present(self, order: Order) -> Order:
         """Meanwhile he may have been told more of his job than the event says that he won by."""

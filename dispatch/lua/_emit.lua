@@ -59,8 +59,9 @@ local function place_of_last(o)
   return of == epoch and entry or ''
 end
 
--- One transition: fields, version, indexes and event in one step. `to`: agents newly offered the order.
 local changed = {} -- orders of this script, each with the place of what came before its first event here
+
+-- One transition: fields, version, indexes and event in one step. `to`: agents newly offered the order.
 local function commit(o, kind, actor, data, to)
   set(o, {version = o.f.version + 1})
   local f, flat, before = o.f, {}, place_of_last(o)

@@ -15,8 +15,7 @@ MOST_REMEMBERED = 4096
 
 
 class Applied:
-    """What this process has committed lately: a winner's event comes here by the claim, by the hub's tail and by
-    the projector, and is written once. What was committed stays so, whatever becomes of Redis."""
+    """A winner's event comes by the claim, by the hub's tail and by the projector."""
 
     def __init__(self) -> None:
         self._holders: dict[tuple[str, int, int, int], dict[tuple[str, int], str]] = {}

@@ -222,6 +222,17 @@ async def test_who_has_won_hears_so_whatever_came_before_his_node_could_write(ci
     assert (verdict.outcome, verdict.fence) == (Outcome.WON, 1)
 
 
+async def test_a_win_that_only_the_surviving_log_knew_of_is_won(city: City, late_node: Claims) -> None:
+    """PostgreSQL hears of it while the region is put right, after it has refused the node's own word."""
+    agent, order = await city.valet("v"), await city.place()
+    agents = msgspec.msgpack.encode([agent.id])
+    reply = await city.dispatch.store.run("claim", city.region, order_id=order.id, agents=agents)
+    assert await city.dispatch.reconciler.region(city.region)
+    await city.dispatch.desk.cancel(DISPATCHER, order, "no more")
+    verdict = await late_node._durable((city.region, order.id), agent.id, reply)
+    assert (verdict.outcome, verdict.fence) == (Outcome.WON, 1)
+
+
 async def test_who_hears_late_is_shown_the_job_as_it_is_by_now(city: City, late_node: Claims) -> None:
     agent, order = await city.valet("v"), await city.place()
     reply = await _claimed_and_recorded(city, order, agent)
