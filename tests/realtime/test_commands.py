@@ -1,8 +1,6 @@
 """What agents ask on the stream, and how it is answered: real sockets, Redis and PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,25 +8,13 @@ import pytest
 from dispatch.order import Order, Status
 from dispatch.scripts import key, scripts
 from tests.conftest import DISPATCHER, City
-from tests.realtime.gate import Gated, gated
+from tests.realtime.gate import Gated
 from tests.realtime.nodes import Node, node, reached
 
 CLAIM, DECLINE, PROGRESS, RELEASE = (
     scripts()[name].sha.encode() for name in ("claim", "decline", "progress", "release")
 )
 ORDER = "01M80ZDQTV5RYSAWE71AY73GRD"
-
-
-@pytest.fixture
-async def here(city: City) -> AsyncIterator[Node]:
-    async with node(city.dispatch) as found:
-        yield found
-
-
-@pytest.fixture
-async def far(city: City, tmp_path: Path) -> AsyncIterator[Gated]:
-    async with gated(city.dispatch, tmp_path) as found:
-        yield found
 
 
 async def stands(city: City, order: Order) -> Order:

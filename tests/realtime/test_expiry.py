@@ -1,9 +1,5 @@
 """A session ends with its token, by the node's clock and with the leeway that tokens have."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from dispatch.clock import now_ms
 from dispatch.identity import Identity, Role
 from geo.crs import Crs
@@ -11,7 +7,7 @@ from realtime.expiry import Expiry
 from realtime.session import Session
 from realtime.wire import CloseCode
 from tests.conftest import City
-from tests.realtime.nodes import Node, known_sessions, node, token
+from tests.realtime.nodes import Node, known_sessions, token
 
 LEEWAY_S = 30
 
@@ -38,12 +34,6 @@ def test_those_whose_token_has_run_out_are_ended_and_no_others() -> None:
     assert len(ended) == 3
     expiry.sweep(40_001)
     assert ended[-1] == (10_001, 4501)
-
-
-@pytest.fixture
-async def here(city: City) -> AsyncIterator[Node]:
-    async with node(city.dispatch) as found:
-        yield found
 
 
 async def test_a_session_ends_while_it_is_quiet(city: City, here: Node) -> None:

@@ -1,8 +1,7 @@
 """What is sent on together: positions, deliveries, and the word that sessions live."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -16,23 +15,11 @@ from geo.point import Point
 from realtime.gathering import Gathering, _each
 from realtime.session import AgentSession, OfferBook, Session
 from tests.conftest import City
-from tests.realtime.gate import Gated, gated
+from tests.realtime.gate import Gated
 from tests.realtime.nodes import Node, node, reached, token
 from tests.realtime.stream import PATIENCE
 
 CLAIM, ENTER = (scripts()[name].sha.encode() for name in ("claim", "enter"))
-
-
-@pytest.fixture
-async def here(city: City) -> AsyncIterator[Node]:
-    async with node(city.dispatch) as found:
-        yield found
-
-
-@pytest.fixture
-async def far(city: City, tmp_path: Path) -> AsyncIterator[Gated]:
-    async with gated(city.dispatch, tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

@@ -18,12 +18,6 @@ from tests.realtime.nodes import Client, Node, escalate, known_sessions, node, t
 
 
 @pytest.fixture
-async def here(city: City) -> AsyncIterator[Node]:
-    async with node(city.dispatch) as found:
-        yield found
-
-
-@pytest.fixture
 async def there(city: City) -> AsyncIterator[Node]:
     """Another node on the same servers."""
     async with node(city.dispatch) as found:

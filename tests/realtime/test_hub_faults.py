@@ -17,23 +17,11 @@ from realtime.telling import Telling
 from server import embedded_redis
 from server.children import Child
 from tests.conftest import DISPATCHER, City, new_city
-from tests.realtime.gate import Gated, gated
+from tests.realtime.gate import Gated
 from tests.realtime.log import private_details
 from tests.realtime.nodes import Client, Message, Node, escalate, node, reached
 
 MARK = "valet-dispatch-fedcba9876543210"
-
-
-@pytest.fixture
-async def here(city: City) -> AsyncIterator[Node]:
-    async with node(city.dispatch) as found:
-        yield found
-
-
-@pytest.fixture
-async def far(city: City, tmp_path: Path) -> AsyncIterator[Gated]:
-    async with gated(city.dispatch, tmp_path) as found:
-        yield found
 
 
 async def gap(city: City, here: Node) -> None:

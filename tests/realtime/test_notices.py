@@ -23,12 +23,6 @@ ADMIN = Identity("a-1", Role.ADMIN, None, 2**53)
 HOUR_MS = 3_600_000
 
 
-@pytest.fixture
-async def here(city: City) -> AsyncIterator[Node]:
-    async with node(city.dispatch) as found:
-        yield found
-
-
 @pytest.fixture(autouse=True)
 async def taken_down(dispatch: Dispatch) -> AsyncIterator[None]:
     """Those for all customers would be told in other tests."""

@@ -1,6 +1,5 @@
 """After a region was put right, and while it is: what each party is told, and what hubs tell Redis again."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -13,12 +12,6 @@ from dispatch.scripts import key
 from tests.conftest import City, new_city
 from tests.dispatch.looking import copied, log, redis, set_back
 from tests.realtime.nodes import Node, escalate, known_sessions, node, token
-
-
-@pytest.fixture
-async def here(city: City) -> AsyncIterator[Node]:
-    async with node(city.dispatch) as found:
-        yield found
 
 
 async def _put_right(city: City, here: Node) -> None:

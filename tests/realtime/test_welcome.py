@@ -1,6 +1,5 @@
 """At the door: who is let in, and what he is shown first."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,13 +9,6 @@ from dispatch.scripts import key
 from geo.point import Point
 from tests.conftest import DISPATCHER, City
 from tests.realtime.nodes import Node, escalate, known_sessions, node, token
-
-
-@pytest.fixture
-async def here(city: City) -> AsyncIterator[Node]:
-    async with node(city.dispatch) as found:
-        yield found
-
 
 # ---- who is let in
 

@@ -1,7 +1,6 @@
 """What happens between `hello` and `welcome`, stopped at every point: nothing is lost, nothing is left behind."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,16 +9,10 @@ from dispatch.order import Customer, Status
 from dispatch.scripts import key, scripts
 from realtime.hub import MOST_EARLY
 from tests.conftest import DISPATCHER, City
-from tests.realtime.gate import Gated, Hold, gated
+from tests.realtime.gate import Gated, Hold
 from tests.realtime.nodes import Client, Node, known_sessions, node, reached, token
 
 ENTER = scripts()["enter"].sha.encode()
-
-
-@pytest.fixture
-async def far(city: City, tmp_path: Path) -> AsyncIterator[Gated]:
-    async with gated(city.dispatch, tmp_path) as found:
-        yield found
 
 
 # ---- what is said before the welcome
