@@ -224,7 +224,10 @@ class Session:
         raise AssertionError("asked without end")
 
     async def ask_once(self, message: Message, seconds: float | None = ANSWER_SECONDS) -> Message:
-        """The answer to this one asking, for who must know of each: no repetition. `pending` is no answer."""
+        """The answer to this one asking, for who must know of each: no repetition. `pending` is no answer.
+
+        One that comes after `seconds` (TimeoutError) reaches nobody but the view.
+        """
         await self.connected()
         ref = str(next(self._refs))
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
@@ -234,7 +237,6 @@ class Session:
             async with asyncio.timeout(seconds):
                 return await answer
         finally:
-            self._asked.pop(ref, None)
             if not answer.cancel() and not answer.cancelled():
                 # The sending failed with the connection; the same loss stands in the answer: taken note of.
                 answer.exception()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from loadtest.audit import Staff, audit_server, audit_views
 from loadtest.judge import ClientFacts, Event, Fault, ServerFacts, Won
 from tests.faults.answered import ghosts, lost_commands, placed_twice, twice_applied
-from tests.faults.excuses import excuses, jumps, wall_minus_monotonic_ns
+from tests.faults.excuses import REDIS, excuses, jumps, wall_minus_monotonic_ns
 from tests.faults.history import Call, History
 from tests.faults.incidents import Incident
 from tests.faults.lateness import Window, late
@@ -66,7 +66,7 @@ def by_calls(people: People, facts: ServerFacts) -> Iterator[Fault]:
     yield from placed_twice({order_id: marker for order_id, marker in markers.items() if marker})
 
 
-def by_streams(people: People, facts: ServerFacts, incidents: Iterable[Incident]) -> Iterator[Fault]:
+def by_streams(people: People, facts: ServerFacts, incidents: Sequence[Incident]) -> Iterator[Fault]:
     """Times of timelines say nothing where Redis' clock was moved."""
     every = sessions(people.told)
     yield from strange_retracts(every)
@@ -77,7 +77,9 @@ def by_streams(people: People, facts: ServerFacts, incidents: Iterable[Incident]
         for order_id, timeline in facts.timelines.items()
         if not any(window.from_ms <= event.at <= window.until_ms for event in timeline for window in moved)
     }
-    yield from untold(every, {each.who: each.who.partition("#")[0] for each in every}, told_by_time, -shift)
+    agent_of = {each.who: each.who.partition("#")[0] for each in every}
+    closed = [(each.from_ns, each.until_ns) for each in incidents if each.target == REDIS]
+    yield from untold(every, agent_of, told_by_time, -shift, closed)
 
 
 # --- linearizability ------------------------------------------------------------------------------------

@@ -22,12 +22,14 @@ State = TypeVar("State", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[What]):
-    """`late`: there is no gain in taking it before its return."""
+    """`late`: there is no gain in taking it before its return. `kin`: those of one kin that never returned do the same
+    to every state, so the one that was called first is tried for all of them."""
 
     called_at: int
     returned_at: int | None
     what: What
     late: bool = False
+    kin: Hashable = None
 
 
 class Answer(StrEnum):
@@ -184,10 +186,18 @@ class _Search(Generic[What, State]):
 
     def _with_unanswered(self, found: list[tuple[int, State]], unanswered: list[int]) -> Iterator[tuple[int, State]]:
         yield from found
-        for i in unanswered:
+        for i in self._one_of_each_kin(unanswered):
             for successor in tuple(self._step(self._state, self._operations[i].what)):
                 if successor != self._state:
                     yield i, successor
+
+    def _one_of_each_kin(self, unanswered: list[int]) -> Iterator[int]:
+        tried: set[Hashable] = set()
+        for i in unanswered:
+            kin = self._operations[i].kin
+            if kin is None or kin not in tried:
+                tried.add(kin)
+                yield i
 
     def _finding(self, answer: Answer) -> Finding:
         prefix = tuple(i for i, *_ in self._path) if answer is Answer.LINEARIZABLE else self._longest

@@ -11,7 +11,7 @@ reason why its session has the order no more; `args["role"]` of an agent who onl
 conflict, if given, is checked.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -114,7 +114,7 @@ class OrderModel:
         for i, call in enumerate(self.calls):
             returned_at = call.returned_at if _is_answered(call) else None
             if returned_at is not None or call.op != "read":
-                yield Operation(call.called_at, returned_at, Part(call, i))
+                yield Operation(call.called_at, returned_at, Part(call, i), kin=_kin(call))
             if _is_durable(call):
                 yield Operation(call.called_at, returned_at, Part(call, i, stands=True), late=not _may_show_later(call))
         if self._scheduled and not any(call.op == "open" for call in self.calls):
@@ -248,6 +248,11 @@ def _is_answered(call: Call) -> bool:
     """An answer that says: ask again, is none. The call may have taken effect all the same."""
     again = call.outcome == "unavailable" or call.result.get("reason") == "unavailable"
     return call.returned_at is not None and not again
+
+
+def _kin(call: Call) -> Hashable:
+    """All that the effect of a call depends on: of one who asks ten times in vain, each asking does the same."""
+    return call.op, call.actor, *(call.args.get(name) for name in ("agent_id", "fence", "step"))
 
 
 def _observes(call: Call) -> bool:

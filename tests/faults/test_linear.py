@@ -55,7 +55,7 @@ def explains(operations: Acts, order: Sequence[int]) -> bool:
 
 acts = st.tuples(st.sampled_from(["write", "read", "maybe"]), st.integers(0, 2))
 operation = st.builds(
-    lambda at, lasts, act: Operation(at, None if lasts is None else at + lasts, act),
+    lambda at, lasts, act: Operation(at, None if lasts is None else at + lasts, act, kin=act),
     st.integers(0, 12),
     st.none() | st.integers(0, 6),
     acts,
@@ -103,6 +103,14 @@ def test_observations_that_commute_cost_one_configuration_each() -> None:
     found = check(wrong, 0, register, is_free=is_free)
     assert found.answer is Answer.NONLINEARIZABLE
     assert found.configurations == 60
+
+
+def test_of_one_kin_that_never_returned_the_first_is_tried_for_all() -> None:
+    """Two who ask twenty times each, in vain, and a fault at the end: not 2^40 choices, but 21 x 21 a state."""
+    asked = [Operation(i, None, ("write", 1 + i % 2), kin=1 + i % 2) for i in range(40)]
+    found = check([*asked, Operation(100, 101, ("read", 9))], 0, register)
+    assert found.answer is Answer.NONLINEARIZABLE
+    assert found.configurations <= 3 * 21 * 21
 
 
 def test_gives_up_undecided() -> None:

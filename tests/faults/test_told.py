@@ -13,9 +13,10 @@ def retracts(*told: Heard) -> int:
     return len(list(strange_retracts(sessions([heard(0, "welcome"), *told]))))
 
 
-def missed(*told: Heard, at_s: float = 10) -> int:
+def missed(*told: Heard, at_s: float = 10, closed_s: tuple[float, float] = (0, 0)) -> int:
     timeline = {"o": [Event(2, "opened", int(at_s * 1000), {"agents": ["v-1", "v-2"]})]}
-    return len(list(untold(sessions([heard(0, "welcome"), *told]), {"app": "v-1"}, timeline, 0)))
+    begun, until = (int(each * SECOND_NS) for each in closed_s)
+    return len(list(untold(sessions([heard(0, "welcome"), *told]), {"app": "v-1"}, timeline, 0, [(begun, until)])))
 
 
 def test_a_retract_follows_its_offer() -> None:
@@ -51,3 +52,11 @@ def test_a_session_that_ended_soon_after_or_began_just_before_may_not_complain()
     assert missed(heard(12, "offer", "another")) == 0
     assert missed(heard(12, "offer", "another"), heard(60, "bye")) == 0
     assert missed(heard(60, "offer", "another"), at_s=1) == 0
+
+
+def test_while_redis_is_in_trouble_nobody_can_be_told() -> None:
+    """Patience begins when that is over."""
+    another = heard(60, "offer", "another")
+    assert missed(another, closed_s=(20, 45)) == 0
+    assert missed(another, closed_s=(20, 35)) == 1
+    assert missed(another, closed_s=(31, 45)) == 1, "it had been told long before"

@@ -75,16 +75,19 @@ def untold(
     agent_of: Mapping[str, str],
     timelines: Mapping[str, Sequence[Event]],
     monotonic_minus_wall_ns: int,
+    closed: Sequence[tuple[int, int]] = (),
 ) -> Iterator[Fault]:
     """An offer stands in the timeline, the agent's session lived on, was not told the present, and never heard of it.
 
-    `agent_of`: app → agent. Where Redis' clock was moved the caller leaves the orders out.
+    `agent_of`: app → agent. Where Redis' clock was moved the caller leaves the orders out. `closed`: when Redis was in
+    trouble, by the monotonic clock, ns; who may have missed something then is told the present, but only afterwards.
     """
     offered = _offered(timelines, monotonic_minus_wall_ns)
     for session in every:
         heard_of = {each.order_id for each in session.heard}
         for order_id, at in offered.get(agent_of.get(session.who, ""), ()):
-            lived_on = session.from_ns + SETTLED_NS < at < session.until_ns - PATIENCE_NS
+            since = max((until for begun, until in closed if begun < at + PATIENCE_NS and at < until), default=at)
+            lived_on = session.from_ns + SETTLED_NS < at and since < session.until_ns - PATIENCE_NS
             if lived_on and order_id not in heard_of and session.last_present_ns < at:
                 yield Fault("untold", order_id, f"{session.who} was offered it and not told")
 

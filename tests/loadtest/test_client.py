@@ -233,6 +233,24 @@ async def test_what_is_asked_once_is_not_repeated() -> None:
             await live.ask_once({"type": "ping"}, seconds=0.05)
 
 
+async def test_an_answer_that_comes_too_late_for_the_asker_still_counts() -> None:
+    given_up = asyncio.Event()
+
+    async def scene(line: Line) -> None:
+        await line.welcome(offers=[OFFER])
+        asked = await line.hear("decline")
+        await given_up.wait()
+        await line.say(type="ok", ref=asked["ref"])
+        await line.socket.wait_closed()
+
+    async with playing(scene) as url, session(url) as live:
+        with pytest.raises(TimeoutError):
+            await live.ask_once({"type": "decline", "order_id": "o1"}, seconds=0.05)
+        assert "o1" in live.view.offers
+        given_up.set()
+        await live.until(lambda view: "o1" not in view.offers, SOON_ENOUGH)
+
+
 async def test_it_comes_back_when_it_is_told_to() -> None:
     pauses: list[float] = []
 
