@@ -98,6 +98,7 @@ class Claims:
     async def _claim(self, key: tuple[str, str], grabs: list[_Grab]) -> None:
         region, order_id = key
         agents = list(dict.fromkeys(agent_id for agent_id, _ in grabs))
+        metrics.CLAIM_LIST.observe(len(grabs))
         reply = await self._store.run("claim", region, order_id=order_id, agents=msgspec.msgpack.encode(agents))
         if reply.outcome == "missing":
             _tell(grabs, NOT_OFFERED)

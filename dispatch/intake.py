@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import msgspec
 import structlog
 
+from dispatch import metrics
 from dispatch.access import require_region
 from dispatch.catalog import Catalog
 from dispatch.clock import now_ms
@@ -41,7 +42,8 @@ class Intake:
         Raises Refused (invalid: kind, place, region; forbidden), Unavailable (PostgreSQL).
         """
         policy = await self._catalog.policy(kind)
-        row = await self._create(who, order_id, new_state(kind, draft, now_ms()), draft, region)
+        with metrics.PLACING_STEP.labels("sql").time():
+            row = await self._create(who, order_id, new_state(kind, draft, now_ms()), draft, region)
         if row.version > 0:  # the same request has been here before
             return order_of(order_id, row.region, row.state)
         try:
@@ -63,16 +65,17 @@ class Intake:
     async def enter(self, order_id: str, region: str, state: State, policy: Policy, actor: str, request: str) -> Order:
         """Take a row at version 0 into the house; a second time it is found there. Raises Unavailable."""
         scheduled_at = state["scheduled_at"]
-        reply = await self._store.run(
-            "place",
-            region,
-            request=request,
-            order_id=order_id,
-            actor=actor,
-            state=msgspec.msgpack.encode(state),
-            terms=opening(policy),
-            opens_at=str(int(scheduled_at) - policy.lead_ms) if scheduled_at else "",
-        )
+        with metrics.PLACING_STEP.labels("script").time():
+            reply = await self._store.run(
+                "place",
+                region,
+                request=request,
+                order_id=order_id,
+                actor=actor,
+                state=msgspec.msgpack.encode(state),
+                terms=opening(policy),
+                opens_at=str(int(scheduled_at) - policy.lead_ms) if scheduled_at else "",
+            )
         if not reply.events:  # it is there already, and what brought it there may have left the log
             return await self._records.orders.find(order_id) or order_of(order_id, region, state)
         await self._records.ledger.apply(reply.events)

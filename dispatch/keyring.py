@@ -30,6 +30,11 @@ class Keyring:
     def __init__(self, keys: Iterable[Key] = ()) -> None:
         self._keys = tuple(keys)
 
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Another object after each `replace`."""
+        return self._keys
+
     def replace(self, keys: Iterable[Key]) -> None:
         self._keys = tuple(keys)
 

@@ -14,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
+from dispatch import metrics
 from dispatch.errors import Unavailable
 
 Command = Sequence[str | bytes | int | float]
@@ -54,6 +55,7 @@ class Link:
         try:
             await self._connection.connect()  # type: ignore[no-untyped-call]  # redis-py
         except _BROKEN as exc:
+            metrics.UNAVAILABLE.labels("redis").inc()
             raise Unavailable(f"Redis can not be reached: {_reason(exc)}") from exc
         info = (await self.exchange([("INFO", "server")]))[0]
         if isinstance(info, ResponseError):
@@ -70,6 +72,7 @@ class Link:
             await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
             return [await self._reply() for _ in commands]
         except _BROKEN as exc:
+            metrics.UNAVAILABLE.labels("redis").inc()
             await self.close()
             raise Unavailable(f"Redis did not answer: {_reason(exc)}") from exc
         except BaseException:  # cancelled in the middle: the replies to come belong to nobody

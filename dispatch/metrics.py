@@ -31,9 +31,45 @@ REDIS_BATCH = Histogram(
     "Script calls sent together",
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
 )
+SCRIPT_CALLS = Counter("dispatch_script_calls_total", "Script calls sent to Redis", ["script"])
 APPLY_BATCH = Histogram(
     "dispatch_apply_batch_events",
     "Events applied together",
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
 )
+CLAIM_LIST = Histogram(
+    "dispatch_claim_list_grabs",
+    "Grabs of one order that went to Redis in one call",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+)
+TAIL_BATCH = Histogram(
+    "dispatch_tail_batch_events",
+    "Log entries that a hub read together",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+)
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+LOOP_LAG = Histogram("dispatch_loop_lag_seconds", "How late the event loop kept an appointment", buckets=_SECONDS)
+REDIS_TIME = Histogram(
+    "dispatch_redis_seconds", "From sending a batch of script calls to its last reply", buckets=_SECONDS
+)
+POSTGRES_TIME = Histogram(
+    "dispatch_postgres_seconds", "A transaction or statement, with its wait for a connection", buckets=_SECONDS
+)
+POSTGRES_BUSY = Gauge("dispatch_postgres_in_progress", "What has or wants a connection of the kind", ["kind"])
+UNAVAILABLE = Counter("dispatch_unavailable_total", "Times that Redis or PostgreSQL could not be used", ["what"])
+PLACING_STEP = Histogram(
+    "dispatch_placing_step_seconds",
+    "An order's way to its offers: its row in PostgreSQL, its script in Redis, any log entry's way to a hub",
+    ["step"],
+    buckets=_SECONDS,
+)
+WRITE_BUFFER = Histogram(
+    "dispatch_write_buffer_high_water_bytes",
+    "Each second, the most that waited unsent for one client when something was written",
+    buckets=(0, 1024, 4096, 16384, 65536, 131072, 196608, 262144, 1048576),
+)
+MESSAGES = Counter("dispatch_messages_total", "Messages of the stream", ["way"])
+CLOSED = Counter("dispatch_connections_closed_total", "Streams that the server closed", ["code"])
+REFUSED = Counter("dispatch_connections_refused_total", "Streams that were not taken", ["why"])
+RATE_LIMITED = Counter("dispatch_rate_limited_total", "Messages over a client's limit", ["what"])
 BROKEN = Counter("dispatch_invariants_broken_total", "Bugs met at run time; must stay 0")

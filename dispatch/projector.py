@@ -23,6 +23,8 @@ from dispatch.store import LogReader, Store
 log = structlog.get_logger()
 MOST_AT_ONCE = 512
 BLOCK_MS = 1_000
+GATHER_S = 0.1
+"""Between two batches that were not full: each costs a transaction and a script, however small it is."""
 TTL_MS = 3_600_000
 """How long Redis keeps an ended order: late grabs are still told why."""
 AT_ONCE_S, LOCKED_S = 0.5, 3.0
@@ -68,7 +70,10 @@ class Projector:
                 elif epoch != (epoch := await self._records.marks.epoch(self._region)):
                     return  # reconciled meanwhile: the cursor was moved
                 await self._tell_lag(reader, events)
+                if 0 < len(events) < MOST_AT_ONCE:
+                    await asyncio.sleep(GATHER_S)
         finally:
+            metrics.READER_LAG.labels("projector", self._region).set(0)  # another one tells it from here on
             await reader.close()
 
     async def _project(self, events: list[Event], reader: LogReader) -> None:
@@ -103,6 +108,6 @@ def _count(event: Event) -> None:
     if not event.order_id:
         return
     if event.to:
-        metrics.OFFERS.labels(event.order.kind).inc(len(event.to))
-    if event.type is Type.ASSIGNED and event.detail["by"] == "grab" and event.order.scheduled_at is None:
-        metrics.TIME_TO_GRAB.observe((event.at - event.order.created_at) / 1000)
+        metrics.OFFERS.labels(event.state["kind"]).inc(len(event.to))
+    if event.type is Type.ASSIGNED and event.detail["by"] == "grab" and not event.state["scheduled_at"]:
+        metrics.TIME_TO_GRAB.observe((event.at - int(event.state["created_at"])) / 1000)

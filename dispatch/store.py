@@ -35,6 +35,8 @@ _PASSING = {"OOM", "LOADING", "READONLY", "MISCONF", "BUSY", "MASTERDOWN", "NORE
 _OF_A_COMMAND = re.compile(r": -([A-Z]+) ")
 """Redis 6 wraps the error of a command that a script called: `ERR Error running script …: -OOM command not …`."""
 
+_CALLS = {name: metrics.SCRIPT_CALLS.labels(name) for name in scripts()}
+
 EpochSource = Callable[[str], Awaitable[tuple[str, int] | None]]
 """Region → (run id, epoch) as PostgreSQL has it."""
 
@@ -231,7 +233,8 @@ class Store:
                 if call.run_id != self._run_id:
                     call.fail(Quarantined(call.region))
             batch = [call for call in batch if not call.future.done()]
-            replies = await self._link.exchange([self._command(call) for call in batch]) if batch else []
+            with metrics.REDIS_TIME.time():
+                replies = await self._link.exchange([self._command(call) for call in batch]) if batch else []
         except Unavailable as exc:
             self._again(batch, exc)
             return False
@@ -247,6 +250,7 @@ class Store:
         return not unserved
 
     def _command(self, call: _Call) -> Command:
+        _CALLS[call.name].inc()
         return ("EVALSHA", self._scripts[call.name].sha, *call.words)
 
     def _again(self, batch: list[_Call], exc: Unavailable) -> None:
@@ -338,6 +342,7 @@ def _code(reply: ResponseError) -> str:
 def _fault(reply: ResponseError, what: str) -> DispatchError:
     code = _code(reply)
     if code in _PASSING:
+        metrics.UNAVAILABLE.labels("redis").inc()
         return Unavailable(f"Redis refuses {what} for now: {code}")
     return InvariantBroken(f"Redis refused {what}: {reply}")
 

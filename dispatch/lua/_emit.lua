@@ -61,11 +61,12 @@ end
 
 local changed = {} -- orders of this script, each with the place of what came before its first event here
 
--- One transition: fields, version, indexes and event in one step. `to`: agents newly offered the order.
-local function commit(o, kind, actor, data, to)
+-- One transition: fields, version, indexes and event in one step. `to`: agents newly offered the order. `passing`:
+-- the same script commits the order once more, and its indexes then.
+local function commit(o, kind, actor, data, to, passing)
   set(o, {version = o.f.version + 1})
   local f, flat, before = o.f, {}, place_of_last(o)
-  local holder = index(o)
+  local holder = passing and '' or index(o)
   if not changed[o.id] then
     changed[o.id] = true
     changed[#changed + 1] = before

@@ -38,11 +38,36 @@ local function why_not(agent_id, p, f)
   return nil
 end
 
--- `of`: the round that made the offer, or `hall`.
-local function note_offer(o, agent_id, of)
-  redis.call('HSET', key('offers', o.id), agent_id, of .. ':' .. int(now))
-  redis.call('ZADD', key('inbox', agent_id), now, o.id)
-  redis.call('ZREMRANGEBYRANK', key('inbox', agent_id), 0, -1001) -- nobody reads it while his session lives
+local MOST_UNPACKED = 1000 -- Lua's stack ends at some 8,000 values
+
+-- `of`: the round that made the offers, or `hall`.
+local function note_offers(o, agents, of)
+  local flat, mark = {}, of .. ':' .. int(now)
+  for i, agent_id in ipairs(agents) do
+    flat[#flat + 1], flat[#flat + 2] = agent_id, mark
+    redis.call('ZADD', key('inbox', agent_id), now, o.id)
+    if #flat == 2 * MOST_UNPACKED or i == #agents then
+      redis.call('HSET', key('offers', o.id), unpack(flat))
+      flat = {}
+    end
+  end
+end
+
+-- Whether each of these agents was offered the order, in one call for many.
+local function have_offers(o, agents)
+  local found = {}
+  for first = 1, #agents, MOST_UNPACKED do
+    local last = math.min(first + MOST_UNPACKED - 1, #agents)
+    for i, mark in ipairs(redis.call('HMGET', key('offers', o.id), unpack(agents, first, last))) do
+      found[first + i - 1] = mark ~= false
+    end
+  end
+  return found
+end
+
+-- Nobody reads it while his session lives, so it is cleaned only now and then.
+local function trim_inbox(agent_id)
+  redis.call('ZREMRANGEBYRANK', key('inbox', agent_id), 0, -1001)
 end
 
 -- All offers of an agent end, so that an order which wants him later is offered to him anew.
@@ -53,10 +78,10 @@ local function withdraw_offers(agent_id)
   redis.call('DEL', key('inbox', agent_id))
 end
 
--- The nearest `room` eligible agents of one role that were not offered the order yet; small first, then double.
+-- The nearest `room` eligible agents of one role that are not among the `seen`; small first, then double.
 -- Equally near ones come in another order when Redis is asked for more: a place in its list says nothing.
-local function nearest(o, role, room)
-  local f, found, seen, count = o.f, {}, {}, room * 2
+local function nearest(o, role, room, seen)
+  local f, found, count = o.f, {}, room * 2
   while true do
     local hits = redis.call('GEOSEARCH', key('geo', role), 'FROMLONLAT', f.lon, f.lat, 'BYRADIUS', f.radius_m, 'm',
       'ASC', 'COUNT', count, 'WITHDIST')
@@ -64,7 +89,7 @@ local function nearest(o, role, room)
       local agent_id = hit[1]
       local p = not seen[agent_id] and profile(agent_id)
       seen[agent_id] = true
-      if p and not why_not(agent_id, p, f) and redis.call('HEXISTS', key('offers', o.id), agent_id) == 0 then
+      if p and not why_not(agent_id, p, f) then
         found[#found + 1] = {id = agent_id, m = tonumber(hit[2])}
         if #found == room then return found end
       end
@@ -76,17 +101,16 @@ end
 
 -- Offers the order to whom its round still wants; returns their ids, nearest first.
 local function match_order(o)
-  local f, found, agents = o.f, {}, {}
+  local f, found, agents, offered = o.f, {}, {}, {}
   local room = f.limit - f.round_offered
   if room < 1 then return agents end
+  for _, agent_id in ipairs(redis.call('HKEYS', key('offers', o.id))) do offered[agent_id] = true end
   for role in string.gmatch(f.audience, '[^,]+') do
-    for _, hit in ipairs(nearest(o, role, room)) do found[#found + 1] = hit end
+    for _, hit in ipairs(nearest(o, role, room, offered)) do found[#found + 1] = hit end
   end
   table.sort(found, function(a, b) return a.m < b.m or (a.m == b.m and a.id < b.id) end)
-  for i = 1, math.min(room, #found) do
-    agents[i] = found[i].id
-    note_offer(o, found[i].id, f.round)
-  end
+  for i = 1, math.min(room, #found) do agents[i] = found[i].id end
+  note_offers(o, agents, f.round)
   set(o, {round_offered = f.round_offered + #agents, offered = f.offered + #agents})
   return agents
 end
@@ -120,7 +144,7 @@ local function offer_if_wanted(agent_id, p, order_id, distance_m)
   if redis.call('HEXISTS', key('offers', order_id), agent_id) == 1 then return false end
   local o = load(order_id)
   if not o or distance_m > tonumber(o.f.radius_m) or why_not(agent_id, p, o.f) then return false end
-  note_offer(o, agent_id, o.f.round)
+  note_offers(o, {agent_id}, o.f.round)
   set(o, {round_offered = o.f.round_offered + 1, offered = o.f.offered + 1})
   commit(o, 'offered', 'engine:', {round = tonumber(o.f.round), agents = {agent_id}}, {agent_id})
   return true
@@ -129,7 +153,7 @@ end
 -- He was shown the order in the hall: it is offered to him, beyond its round's limit.
 local function offer_in_hall(o, agent_id, actor)
   if redis.call('HEXISTS', key('offers', o.id), agent_id) == 1 then return end
-  note_offer(o, agent_id, 'hall')
+  note_offers(o, {agent_id}, 'hall')
   set(o, {offered = o.f.offered + 1})
   commit(o, 'offered', actor, {round = tonumber(o.f.round), agents = {agent_id}, hall = true}, {agent_id})
 end

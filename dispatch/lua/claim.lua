@@ -18,14 +18,13 @@ local function win(agent_id, p)
   return 'won'
 end
 
-local function judge(agent_id)
+local function judge(agent_id, offered)
   local f = o.f
   if HELD[f.status] and f.agent_id == agent_id then
     if #emitted == 0 then tell_last(o) end
     return 'won'
   end
   if has(f.declined, agent_id) then return 'refused declined' end
-  local offered = redis.call('HEXISTS', key('offers', o.id), agent_id) == 1
   if offered and HELD[f.status] then return 'taken' end
   if offered and f.status ~= STATUS.open then return 'gone ' .. f.status end
   local p = profile(agent_id)
@@ -36,7 +35,8 @@ local function judge(agent_id)
   return win(agent_id, p)
 end
 
-local answers = {}
-for i, agent_id in ipairs(cmsgpack.unpack(agents)) do answers[i] = judge(agent_id) end
+local answers, grabbers = {}, cmsgpack.unpack(agents)
+local offered = have_offers(o, grabbers)
+for i, agent_id in ipairs(grabbers) do answers[i] = judge(agent_id, offered[i]) end
 with_earlier()
 return {'ok', emitted, cmsgpack.pack({answers = answers, state = o.f})}

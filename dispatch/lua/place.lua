@@ -14,7 +14,7 @@ if lies_ahead(opens_at) then
   commit(o, 'placed', actor, {})
 else
   set(o, {status = STATUS.open, due_at = now, round_offered = 0, limit = 0})
-  commit(o, 'placed', actor, {})
+  commit(o, 'placed', actor, {}, {}, true)
   start_round(o, cmsgpack.unpack(terms), true, 'opened', actor, {})
 end
 return done('ok')

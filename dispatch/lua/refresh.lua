@@ -14,6 +14,7 @@ for _, pair in ipairs(cmsgpack.unpack(sessions)) do
     if waiting and waiting > 0 then redis.call('HSET', key('unsent'), session_id, waiting)
     elseif waiting then redis.call('HDEL', key('unsent'), session_id) end
     match_agent(agent_id, profile(agent_id), tonumber(most))
+    trim_inbox(agent_id)
   else
     over[#over + 1] = session_id
   end

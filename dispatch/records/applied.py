@@ -29,15 +29,20 @@ class Applied:
         for place in list(islice(self._holders, max(0, len(self._holders) - MOST_REMEMBERED))):
             del self._holders[place]
 
-    def holders(self, events: Iterable[Event]) -> Holders | None:
-        """As they were read when the events were written; None unless all were written here."""
+    def __contains__(self, event: Event) -> bool:
+        return _identity(event) in self._holders
+
+    def divided(self, events: Iterable[Event]) -> tuple[dict[tuple[str, int], str], list[Event]]:
+        """The holders of those that were written here, as they were read then; and the others."""
         found: dict[tuple[str, int], str] = {}
+        others: list[Event] = []
         for event in events:
             known = self._holders.get(_identity(event))
             if known is None:
-                return None
-            found |= known
-        return found
+                others.append(event)
+            else:
+                found |= known
+        return found, others
 
 
 def _identity(event: Event) -> tuple[str, int, int, int]:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from dispatch import metrics
 from dispatch.errors import InvariantBroken, Unavailable
 from dispatch.tasks import end
 
@@ -32,9 +33,16 @@ IDLE_SECONDS = 4
 """A lock's connection that PostgreSQL has not heard of for this long is ended by it, and so is the lock."""
 _OF_A_LOST_CONNECTION = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg raises by itself, without SQLAlchemy around it; the last one when it was told FATAL, but not the end."""
+MOST_LINES = 8
 SILENT_SECONDS = 3
 """A transaction whose process says nothing for so long is ended: it hangs, and nobody may wait for its rows."""
+_AT_THE_DOOR = frozenset({"28", "3D"})
+"""SQLSTATE classes: no such user or a wrong password; no such database."""
 MIGRATION_LOCK = 0x76616C65  # any number that only we use: "vale"
+
+
+class NotLetIn(Unavailable):
+    """By a PostgreSQL that is there: to wait is in vain until somebody changes something."""
 
 
 class Database:
@@ -51,16 +59,19 @@ class Database:
             connect_args={
                 "timeout": CONNECT_SECONDS,
                 "command_timeout": STATEMENT_SECONDS,
-                "server_settings": {"idle_in_transaction_session_timeout": f"{SILENT_SECONDS}s"},
+                "server_settings": _server_settings(),
             },
         )
         event.listen(self._engine.sync_engine, "checkout", _refuse_dead)
         self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._lines: list[tuple[float, asyncpg.Connection[asyncpg.Record]]] = []
+        """Idle ones, each with the time until which it is used."""
+        self._free_lines = asyncio.Semaphore(MOST_LINES)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Commits at the end of the block. Raises Unavailable, InvariantBroken."""
-        async with _translated(), self._engine.begin() as connection:
+        async with _translated(), _timed("pool"), self._engine.begin() as connection:
             yield connection
 
     @asynccontextmanager
@@ -69,8 +80,36 @@ class Database:
 
         Raises Unavailable, InvariantBroken.
         """
-        async with _translated(), self._single.connect() as connection:
+        async with _translated(), _timed("pool"), self._single.connect() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def line(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        """A connection without SQLAlchemy, for the few statements on every order's path: there it costs several times
+        what asyncpg does. After an error it is used no more. Raises Unavailable, InvariantBroken.
+        """
+        async with _translated(), _timed("line"):
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._free_lines.acquire()
+            try:
+                until, connection = await self._idle_line()
+                try:
+                    yield connection
+                except BaseException:
+                    connection.terminate()
+                    raise
+                self._lines.append((until, connection))
+            finally:
+                self._free_lines.release()
+
+    async def _idle_line(self) -> tuple[float, "asyncpg.Connection[asyncpg.Record]"]:
+        now = asyncio.get_running_loop().time()
+        while self._lines:
+            until, connection = self._lines.pop()
+            if now < until and not connection.is_closed():
+                return until, connection
+            connection.terminate()
+        return now + RECYCLE_SECONDS, await self.connect()
 
     async def migrate(self) -> None:
         """Bring the tables up to date; several processes may start at once."""
@@ -87,7 +126,12 @@ class Database:
         """A connection of its own, for what must outlive a statement: locks and LISTEN. Raises Unavailable."""
         url = self.url.replace("postgresql+asyncpg://", "postgresql://")
         async with _translated():
-            return await asyncpg.connect(url, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS)
+            return await asyncpg.connect(
+                url,
+                timeout=CONNECT_SECONDS,
+                command_timeout=STATEMENT_SECONDS,
+                server_settings=_server_settings(),
+            )
 
     async def listen(
         self, channel: str, heard: Callable[[], None], ended: Callable[[], None]
@@ -125,6 +169,9 @@ class Database:
                 await end([beating])
 
     async def close(self) -> None:
+        for _, connection in self._lines:
+            connection.terminate()
+        self._lines.clear()
         await self._engine.dispose()
 
 
@@ -138,6 +185,10 @@ async def _beat(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         connection.terminate()
 
 
+def _server_settings() -> dict[str, str]:
+    return {"idle_in_transaction_session_timeout": f"{SILENT_SECONDS}s"}
+
+
 def _refuse_dead(_: object, record: ConnectionPoolEntry, __: object) -> None:
     """PostgreSQL was started again, so all connections of the pool are dead: others are made, and no caller hears of
     it. That a socket is closed costs no round trip to see."""
@@ -147,31 +198,59 @@ def _refuse_dead(_: object, record: ConnectionPoolEntry, __: object) -> None:
 
 
 @asynccontextmanager
+async def _timed(kind: str) -> AsyncIterator[None]:
+    with metrics.POSTGRES_BUSY.labels(kind).track_inprogress(), metrics.POSTGRES_TIME.time():
+        yield
+
+
+@asynccontextmanager
 async def _translated() -> AsyncIterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError, TimeoutError, OSError) as exc:
-        raise Unavailable(f"PostgreSQL can not be reached: {type(exc).__name__}") from exc
+        raise _unavailable(f"PostgreSQL can not be reached: {type(exc).__name__}") from exc
     except DBAPIError as exc:
-        if exc.connection_invalidated or _passing(exc):
-            raise Unavailable(f"PostgreSQL did not finish: {_name(exc)}") from exc
-        raise InvariantBroken(f"PostgreSQL refused a statement: {_name(exc)}") from exc
+        if exc.connection_invalidated:
+            raise _unavailable(f"PostgreSQL did not finish: {_name(exc.orig)}") from exc
+        raise _judged(exc.orig) from exc
     except SQLAlchemyError as exc:
         raise InvariantBroken(f"SQLAlchemy: {type(exc).__name__}") from exc
+    except asyncpg.PostgresError as exc:
+        raise _judged(exc) from exc
     except _OF_A_LOST_CONNECTION as exc:
-        raise Unavailable(f"PostgreSQL can not be reached: {type(exc).__name__}") from exc
+        raise _unavailable(f"PostgreSQL can not be reached: {type(exc).__name__}") from exc
 
 
-def _passing(exc: DBAPIError) -> bool:
+def _unavailable(reason: str) -> Unavailable:
+    metrics.UNAVAILABLE.labels("postgres").inc()
+    return Unavailable(reason)
+
+
+def _judged(exc: BaseException | None) -> Unavailable | InvariantBroken:
+    if _state(exc)[:2] in _AT_THE_DOOR:
+        metrics.UNAVAILABLE.labels("postgres").inc()
+        return NotLetIn(f"PostgreSQL does not let us in: {_name(exc)}")
+    if _passing(exc):
+        return _unavailable(f"PostgreSQL did not finish: {_name(exc)}")
+    return InvariantBroken(f"PostgreSQL refused a statement: {_name(exc)}")
+
+
+def _passing(exc: BaseException | None) -> bool:
     """Classes 08 (connection), 40 (rollback), 53 (resources), 55, 57 (operator intervention), 58 (system); and 25P03,
     of a transaction that was silent too long."""
-    state = str(getattr(exc.orig, "sqlstate", "") or "")
+    state = _state(exc)
     return state[:2] in {"08", "40", "53", "55", "57", "58"} or state == "25P03"
 
 
-def _name(exc: DBAPIError) -> str:
+def _state(exc: BaseException | None) -> str:
+    return str(getattr(exc, "sqlstate", "") or "")
+
+
+def _name(exc: BaseException | None) -> str:
     """The error's name without its parameters: they hold what customers wrote."""
-    return f"{type(exc.orig).__name__} {getattr(exc.orig, 'sqlstate', '')}"
+    # SQLAlchemy's adapter puts errors of its own, all of one name, around the driver's.
+    told = exc if exc is None or exc.__cause__ is None else exc.__cause__
+    return f"{type(told).__name__} {_state(exc)}"
 
 
 def _upgrade(connection: Connection) -> None:

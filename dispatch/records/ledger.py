@@ -5,38 +5,37 @@ state. What a loop turn asks is gathered into one transaction, one in flight. In
 applied is committed; (order, fence) belongs to one agent for ever.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeAlias
 
+import asyncpg
 import msgspec
 import orjson
 import structlog
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dispatch import metrics
 from dispatch.clock import now_ms
-from dispatch.errors import DispatchError, InvariantBroken, Unavailable
+from dispatch.errors import InvariantBroken, Unavailable
 from dispatch.events import Event
 from dispatch.order import HELD
 from dispatch.records.applied import Applied, Holders
 from dispatch.records.database import Database
+from dispatch.records.turns import Turns, columns
 from dispatch.state import State
 
-_Asked = tuple[list[Event], "asyncio.Future[Holders]"]
-_Write = Callable[[AsyncConnection, Sequence[Event]], Awaitable[Holders]]
+_Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+_Write = Callable[[_Connection, Sequence[Event]], Awaitable[Holders]]
 
 log = structlog.get_logger()
-MOST_IN_A_TURN = 1000
+EMPTY: Mapping[str, int] = {}
 
 
 class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: list[_Asked] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._turns = Turns(self._write_turn, divided_by=(InvariantBroken, StaleEpoch))
         self._applied = Applied()
 
     async def apply(self, events: Sequence[Event]) -> Holders:
@@ -45,45 +44,40 @@ class Ledger:
         Raises Unavailable (also for an event of an older epoch), InvariantBroken (PostgreSQL refused it), FenceTaken.
         """
         orders = [event for event in events if event.order_id]
-        if (known := self._applied.holders(orders)) is not None:
-            return _checked(known, orders)
-        future: asyncio.Future[Holders] = asyncio.get_running_loop().create_future()
-        self._waiting.append((orders, future))
-        if self._writer is None:
-            self._writer = asyncio.get_running_loop().create_task(self._write_all())
-        return await future
+        known, fresh = self._applied.divided(orders)
+        return _checked({**known, **await self._turns.ask(fresh)} if fresh else known, orders)
 
     def has(self, event: Event) -> bool:
         """Whether this process has written the event lately; False says nothing."""
-        return self._applied.holders([event]) is not None
+        return event in self._applied
 
     async def project(self, region: str, events: Sequence[Event], entry: str, n: int) -> "list[FenceTaken]":
         """Apply a batch of a region's log and move the projector's cursor, in one transaction.
         Returns what Redis has to be put right about."""
         try:
-            async with self._database.transaction() as connection:
+            async with self._transaction() as connection:
                 await _share_epochs(connection, events)
-                await _write(connection, [event for event in events if self._applied.holders([event]) is None])
-                await connection.execute(_MOVE_CURSOR, {"region": region, "entry": entry, "n": n})
+                await _write(connection, [event for event in events if event not in self._applied])
+                await connection.execute(_MOVE_CURSOR, region, entry, n)
             return []
         except InvariantBroken:
             good, taken = await self._one_by_one(events, _apply)
-            async with self._database.transaction() as connection:
+            async with self._transaction() as connection:
                 await _share_epochs(connection, good)
-                await connection.execute(_MOVE_CURSOR, {"region": region, "entry": entry, "n": n})
+                await connection.execute(_MOVE_CURSOR, region, entry, n)
             return taken
 
     async def survive(self, region: str, epoch: int, events: Sequence[Event]) -> None:
         """What Redis still has that PostgreSQL has not, while the region is put right: of whatever epoch it is.
         Raises StaleEpoch when the region's epoch is not `epoch` any more: another is putting it right."""
 
-        async def write(connection: AsyncConnection, some: Sequence[Event]) -> Holders:
-            if await connection.scalar(_SHARE_EPOCH, {"region": region}) != epoch:
+        async def write(connection: _Connection, some: Sequence[Event]) -> Holders:
+            if await connection.fetchval(_SHARE_EPOCH, region) != epoch:
                 raise StaleEpoch(region)
             return await _write(connection, some)
 
         try:
-            async with self._database.transaction() as connection:
+            async with self._transaction() as connection:
                 await write(connection, events)
         except InvariantBroken:
             await self._one_by_one(events, write)
@@ -94,7 +88,7 @@ class Ledger:
         taken: list[FenceTaken] = []
         for event in events:
             try:
-                async with self._database.transaction() as connection:
+                async with self._transaction() as connection:
                     await write(connection, [event])
             except InvariantBroken as exc:
                 log.error("event_refused", order=event.order_id, version=event.version, error=exc.message)
@@ -137,48 +131,27 @@ class Ledger:
             return int(await connection.scalar(_DOUBLE) or 0)
 
     async def close(self) -> None:
-        if self._writer:
-            await asyncio.wait([self._writer])
+        await self._turns.close()
 
-    async def _write_all(self) -> None:
-        turn: list[_Asked] = []
-        try:
-            while self._waiting:
-                turn, self._waiting = self._waiting[:MOST_IN_A_TURN], self._waiting[MOST_IN_A_TURN:]
-                await self._write_turn(turn)
-        finally:
-            self._writer = None
-            left, self._waiting = [*turn, *self._waiting], []
-            _tell(left, Unavailable("the server is stopping"))
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[_Connection]:
+        async with self._database.line() as connection, connection.transaction():
+            yield connection
 
-    async def _write_turn(self, turn: list[_Asked]) -> None:
-        events = [event for asked, _ in turn for event in asked]
+    async def _write_turn(self, asked: Sequence[list[Event]]) -> list[Holders]:
+        events = [event for some in asked for event in some]
         metrics.APPLY_BATCH.observe(len(events))
         try:
-            async with self._database.transaction() as connection:
+            # Where nobody was assigned yet one statement is all: it needs no transaction around it.
+            alone = not any(_was_assigned(event) for event in events)
+            async with self._database.line() if alone else self._transaction() as connection:
                 holders = await _apply(connection, events)
-        except (InvariantBroken, StaleEpoch) as exc:
-            await self._write_alone(turn, exc)
-        except DispatchError as exc:
-            _tell(turn, exc)
-        except Exception as exc:  # a bug of ours: these askers hear of it, those who come next are served
-            log.error("turn_failed", exc_info=exc)
-            _tell(turn, InvariantBroken(f"events could not be written: {type(exc).__name__}"))
-        else:
-            self._applied.add(events, holders)
-            for _, future in turn:
-                if not future.done():
-                    future.set_result(holders)
-
-    async def _write_alone(self, turn: list[_Asked], exc: DispatchError) -> None:
-        """One bad event must not refuse its neighbours: each asker by himself."""
-        if len(turn) == 1:
-            if isinstance(exc, InvariantBroken):
-                log.error("events_refused", error=exc.message, orders=[event.order_id for event in turn[0][0]])
-            _tell(turn, exc)
-            return
-        for asker in turn:
-            await self._write_turn([asker])
+        except InvariantBroken as exc:
+            if len(asked) == 1:
+                log.error("events_refused", error=exc.message, orders=[event.order_id for event in events])
+            raise
+        self._applied.add(events, holders)
+        return [holders] * len(asked)
 
 
 class StaleEpoch(Unavailable):
@@ -198,30 +171,30 @@ class FenceTaken(InvariantBroken):
         self.fence = int(event.state["fence"])
 
 
-def _tell(turn: Iterable[_Asked], exc: DispatchError) -> None:
-    for _, future in turn:
-        if not future.done():
-            future.set_exception(exc)
+async def _apply(connection: _Connection, events: Sequence[Event]) -> Holders:
+    """Writes them all, or none and raises StaleEpoch."""
+    epochs: dict[str, int] = {}
+    with _readable():
+        for event in events:
+            epochs[event.region] = min(event.epoch, epochs.get(event.region, event.epoch))
+    return await _write(connection, events, epochs)
 
 
-async def _apply(connection: AsyncConnection, events: Sequence[Event]) -> Holders:
-    await _share_epochs(connection, events)
-    return await _write(connection, events)
-
-
-async def _share_epochs(connection: AsyncConnection, events: Sequence[Event]) -> None:
-    """No reconciliation begins until the transaction ends. Raises StaleEpoch when one has."""
+async def _share_epochs(connection: _Connection, events: Sequence[Event]) -> None:
+    """No reconciliation begins until the transaction ends. Raises StaleEpoch when one has begun."""
     regions = sorted({event.region for event in events})
-    rows = await connection.execute(_SHARE_EPOCHS, {"regions": regions})
-    epochs: dict[str, int] = {row.region: row.epoch for row in rows}
+    epochs: dict[str, int] = {row["region"]: row["epoch"] for row in await connection.fetch(_SHARE_EPOCHS, regions)}
     with _readable():
         stale = [event.region for event in events if event.epoch < epochs.get(event.region, 0)]
     if stale:
         raise StaleEpoch(stale[0])
 
 
-async def _write(connection: AsyncConnection, events: Sequence[Event]) -> Holders:
-    """Locks follow the order ids, so that two batches never wait for each other in a ring."""
+async def _write(connection: _Connection, events: Sequence[Event], epochs: Mapping[str, int] = EMPTY) -> Holders:
+    """Locks follow the order ids, so that two batches never wait for each other in a ring.
+
+    `epochs` of regions are those of the oldest events; one of them may be over, then nothing is written.
+    """
     events = [event for event in events if event.order_id]  # agents' events have no place in SQL
     if not events:
         return {}
@@ -232,15 +205,22 @@ async def _write(connection: AsyncConnection, events: Sequence[Event]) -> Holder
             newest[event.order_id] = event
     ids = sorted(newest)
     with _readable():
-        rows = _order_columns([newest[order_id] for order_id in ids])
-        happenings, assignments = _event_columns(events), _assignment_columns(events)
-    await connection.execute(_UPSERT_ORDERS, rows)
-    await connection.execute(_INSERT_EVENTS, happenings)
-    if assignments["order_ids"]:
-        await connection.execute(_INSERT_ASSIGNMENTS, assignments)
-    await connection.execute(_END_ASSIGNMENTS, {"ids": ids, "held": [status.value for status in HELD]})
-    holders = await connection.execute(_READ_HOLDERS, {"ids": ids})
-    return _checked({(row.order_id, row.fence): row.agent_id for row in holders}, events)
+        rows = columns([_order_row(newest[order_id]) for order_id in ids])
+        happenings = columns([_event_row(event) for event in events])
+        assignments = _assignment_columns(events)
+    stale = await connection.fetch(_WRITE, [*epochs], [*epochs.values()], *rows, *happenings, *assignments)
+    if stale:
+        raise StaleEpoch(stale[0]["region"])
+    if not any(_was_assigned(event) for event in events):
+        return {}
+    holders = await connection.fetch(_SETTLE, ids, [status.value for status in HELD])
+    return _checked({(order_id, fence): agent_id for order_id, fence, agent_id in holders}, events)
+
+
+def _was_assigned(event: Event) -> bool:
+    """Its order, to whomever and whenever."""
+    with _readable():
+        return event.state["fence"] != "0"
 
 
 def _checked(holders: Holders, events: Iterable[Event]) -> Holders:
@@ -261,100 +241,100 @@ def _readable() -> Iterator[None]:
         raise InvariantBroken(f"an event can not be read: {type(exc).__name__}") from exc
 
 
-def _order_columns(newest: list[Event]) -> dict[str, list[Any]]:
-    states = [event.state for event in newest]
-    return {
-        "ids": [event.order_id for event in newest],
-        "regions": [event.region for event in newest],
-        "kinds": [state["kind"] for state in states],
-        "statuses": [state["status"] for state in states],
-        "versions": [event.version for event in newest],
-        "customers": [state["customer_id"] for state in states],
-        "agents": [state["agent_id"] or None for state in states],
-        "fences": [int(state["fence"]) for state in states],
-        "desk_ats": [int(state["desk_at"]) if state["desk_at"] else None for state in states],
-        "created_ats": [int(state["created_at"]) for state in states],
-        "updated_ats": [event.at for event in newest],
-        "states": [orjson.dumps(state).decode() for state in states],
-    }
+def _order_row(newest: Event) -> tuple[Any, ...]:
+    state = newest.state
+    return (
+        newest.order_id,
+        newest.region,
+        state["kind"],
+        state["status"],
+        newest.version,
+        state["customer_id"],
+        state["agent_id"] or None,
+        int(state["fence"]),
+        int(state["desk_at"]) if state["desk_at"] else None,
+        int(state["created_at"]),
+        newest.at,
+        orjson.dumps(state).decode(),
+    )
 
 
-def _event_columns(events: Sequence[Event]) -> dict[str, list[Any]]:
-    return {
-        "order_ids": [event.order_id for event in events],
-        "versions": [event.version for event in events],
-        "types": [str(event.type) for event in events],
-        "ats": [event.at for event in events],
-        "actors": [event.actor for event in events],
-        "datas": [orjson.dumps(event.detail).decode() for event in events],
-    }
+def _event_row(event: Event) -> tuple[Any, ...]:
+    detail = orjson.dumps(event.detail).decode()
+    return event.order_id, event.version, str(event.type), event.at, event.actor, detail
 
 
-def _assignment_columns(events: Sequence[Event]) -> dict[str, list[Any]]:
+def _assignment_columns(events: Sequence[Event]) -> Iterable[Sequence[Any]]:
     found: dict[tuple[str, int], State] = {}
     for event in events:
         if event.state["agent_id"]:
             found.setdefault((event.order_id, int(event.state["fence"])), event.state)
-    return {
-        "order_ids": [order_id for order_id, _ in found],
-        "fences": [fence for _, fence in found],
-        "agents": [state["agent_id"] for state in found.values()],
-        "bys": [state["by"] for state in found.values()],
-        "dispatchers": [state["dispatcher_id"] or None for state in found.values()],
-        "ats": [int(state["assigned_at"]) for state in found.values()],
-    }
+    rows = [
+        (order_id, fence, state["agent_id"], state["by"], state["dispatcher_id"] or None, int(state["assigned_at"]))
+        for (order_id, fence), state in found.items()
+    ]
+    return columns(rows) if rows else ([],) * 6
 
 
-_SHARE_EPOCHS = text("SELECT region, epoch FROM epochs WHERE region = ANY(:regions) ORDER BY region FOR SHARE")
+_SHARE_EPOCHS = "SELECT region, epoch FROM epochs WHERE region = ANY($1::text[]) ORDER BY region FOR SHARE"
 
-_SHARE_EPOCH = text("SELECT epoch FROM epochs WHERE region = :region FOR SHARE")
+_SHARE_EPOCH = "SELECT epoch FROM epochs WHERE region = $1 FOR SHARE"
 
-_UPSERT_ORDERS = text("""
-INSERT INTO orders
-  (id, region, kind, status, version, customer_id, agent_id, fence, desk_at, created_at, updated_at, state)
-SELECT id, region, kind, status, version, customer_id, agent_id, fence, desk_at, created_at, updated_at, state::jsonb
-FROM unnest(CAST(:ids AS text[]), CAST(:regions AS text[]), CAST(:kinds AS text[]), CAST(:statuses AS text[]),
-    CAST(:versions AS bigint[]), CAST(:customers AS text[]), CAST(:agents AS text[]), CAST(:fences AS bigint[]),
-    CAST(:desk_ats AS bigint[]), CAST(:created_ats AS bigint[]), CAST(:updated_ats AS bigint[]),
-    CAST(:states AS text[]))
-  AS t(id, region, kind, status, version, customer_id, agent_id, fence, desk_at, created_at, updated_at, state)
-ORDER BY id
-ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = excluded.version, customer_id = excluded.customer_id,
-  agent_id = excluded.agent_id, fence = excluded.fence, desk_at = excluded.desk_at, updated_at = excluded.updated_at,
-  state = excluded.state
-WHERE orders.version < excluded.version
-""")
+# No reconciliation begins until it is committed. One part after the other: each reads how many rows the one before it
+# wrote, and whoever has an order's row writes what belongs to it, so two batches wait for each other at one place only.
+_WRITE = """
+WITH shared AS (
+  SELECT region, epoch FROM epochs WHERE region = ANY($1::text[]) ORDER BY region FOR SHARE
+), stale AS (
+  SELECT region FROM shared JOIN unnest($1::text[], $2::bigint[]) AS t(region, epoch) USING (region)
+  WHERE t.epoch < shared.epoch
+), upserted AS (
+  INSERT INTO orders
+    (id, region, kind, status, version, customer_id, agent_id, fence, desk_at, created_at, updated_at, state)
+  SELECT id, region, kind, status, version, customer_id, agent_id, fence, desk_at, created_at, updated_at, state::jsonb
+  FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::bigint[],
+      $11::bigint[], $12::bigint[], $13::bigint[], $14::text[])
+    AS t(id, region, kind, status, version, customer_id, agent_id, fence, desk_at, created_at, updated_at, state)
+  WHERE NOT EXISTS (SELECT FROM stale)
+  ORDER BY id
+  ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = excluded.version,
+    customer_id = excluded.customer_id, agent_id = excluded.agent_id, fence = excluded.fence,
+    desk_at = excluded.desk_at, updated_at = excluded.updated_at, state = excluded.state
+  WHERE orders.version < excluded.version
+  RETURNING 1
+), happened AS (
+  INSERT INTO order_events (order_id, version, type, at, actor, data)
+  SELECT order_id, version, type, at, actor, data::jsonb
+  FROM unnest($15::text[], $16::bigint[], $17::text[], $18::bigint[], $19::text[], $20::text[])
+    AS t(order_id, version, type, at, actor, data)
+  WHERE NOT EXISTS (SELECT FROM stale) AND (SELECT count(*) FROM upserted) >= 0
+  ORDER BY order_id, version
+  ON CONFLICT DO NOTHING
+  RETURNING 1
+), assigned AS (
+  INSERT INTO assignments (order_id, fence, agent_id, by, dispatcher_id, at)
+  SELECT * FROM unnest($21::text[], $22::bigint[], $23::text[], $24::text[], $25::text[], $26::bigint[])
+    AS t(order_id, fence, agent_id, by, dispatcher_id, at)
+  WHERE NOT EXISTS (SELECT FROM stale) AND (SELECT count(*) FROM happened) >= 0
+  ORDER BY order_id, fence
+  ON CONFLICT DO NOTHING
+)
+SELECT region FROM stale
+"""
 
-_INSERT_EVENTS = text("""
-INSERT INTO order_events (order_id, version, type, at, actor, data)
-SELECT order_id, version, type, at, actor, data::jsonb
-FROM unnest(CAST(:order_ids AS text[]), CAST(:versions AS bigint[]), CAST(:types AS text[]), CAST(:ats AS bigint[]),
-    CAST(:actors AS text[]), CAST(:datas AS text[])) AS t(order_id, version, type, at, actor, data)
-ORDER BY order_id, version
-ON CONFLICT DO NOTHING
-""")
+_SETTLE = """
+WITH ended AS (
+  UPDATE assignments SET ended_at = orders.updated_at FROM orders
+  WHERE assignments.order_id = ANY($1::text[]) AND orders.id = assignments.order_id AND assignments.ended_at IS NULL
+    AND (assignments.fence < orders.fence OR orders.status <> ALL($2::text[]))
+)
+SELECT order_id, fence, agent_id FROM assignments WHERE order_id = ANY($1::text[])
+"""
 
-_INSERT_ASSIGNMENTS = text("""
-INSERT INTO assignments (order_id, fence, agent_id, by, dispatcher_id, at)
-SELECT * FROM unnest(CAST(:order_ids AS text[]), CAST(:fences AS bigint[]), CAST(:agents AS text[]),
-    CAST(:bys AS text[]), CAST(:dispatchers AS text[]), CAST(:ats AS bigint[]))
-  AS t(order_id, fence, agent_id, by, dispatcher_id, at)
-ORDER BY order_id, fence
-ON CONFLICT DO NOTHING
-""")
-
-_END_ASSIGNMENTS = text("""
-UPDATE assignments SET ended_at = orders.updated_at FROM orders
-WHERE assignments.order_id = ANY(:ids) AND orders.id = assignments.order_id AND assignments.ended_at IS NULL
-  AND (assignments.fence < orders.fence OR orders.status <> ALL(:held))
-""")
-
-_READ_HOLDERS = text("SELECT order_id, fence, agent_id FROM assignments WHERE order_id = ANY(:ids)")
-
-_MOVE_CURSOR = text("""
-INSERT INTO cursors (region, entry, n) VALUES (:region, :entry, :n)
+_MOVE_CURSOR = """
+INSERT INTO cursors (region, entry, n) VALUES ($1, $2, $3)
 ON CONFLICT (region) DO UPDATE SET entry = excluded.entry, n = excluded.n
-""")
+"""
 
 _BURY = text("""
 INSERT INTO dead_letters (region, n, order_id, version, type, error, body, at)

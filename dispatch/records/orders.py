@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+import orjson
 from sqlalchemy import Select, Text, and_, any_, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from dispatch.order import HELD, TERMINAL, Order, Status
 from dispatch.records.database import Database
-from dispatch.records.rules import region_kept
+from dispatch.records.turns import Turns, columns
 from dispatch.schema import ORDER_EVENTS, ORDERS
 from dispatch.state import State, order_of
 
@@ -59,34 +60,41 @@ class Mark(NamedTuple):
     agent_id: str
 
 
+class _New(NamedTuple):
+    """An order's row at version 0, as the table has it; what is not here follows from that."""
+
+    id: str
+    region: str
+    kind: str
+    status: str
+    customer_id: str
+    created_at: int
+    state: str
+
+
 class Orders:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._creating = Turns(self._create)
 
     async def create(self, order_id: str, region: str, state: State) -> Row | None:
         """The row at version 0; a second time the row that stands. None when the region is gone."""
-        row = {
-            "id": order_id,
-            "region": region,
-            "kind": state["kind"],
-            "status": state["status"],
-            "version": 0,
-            "customer_id": state["customer_id"],
-            "agent_id": None,
-            "fence": 0,
-            "desk_at": None,
-            "created_at": int(state["created_at"]),
-            "updated_at": int(state["created_at"]),
-            "state": state,
-        }
-        async with self._database.transaction() as connection:
-            if await connection.scalar(region_kept(region)) is None:
-                return None
-            fresh = await connection.execute(insert(ORDERS).values(row).on_conflict_do_nothing())
-            if fresh.rowcount:
-                return Row(region, 0, state)
-            query = select(ORDERS.c.region, ORDERS.c.version, ORDERS.c.state).where(ORDERS.c.id == order_id)
-            return Row(*(await connection.execute(query)).one())
+        if await self._creating.ask(_new(order_id, region, state)):
+            return Row(region, 0, state)
+        query = select(ORDERS.c.region, ORDERS.c.version, ORDERS.c.state).where(ORDERS.c.id == order_id)
+        async with self._database.statement() as connection:
+            found = (await connection.execute(query)).one_or_none()
+        return None if found is None else Row(*found)
+
+    async def close(self) -> None:
+        await self._creating.close()
+
+    async def _create(self, asked: Sequence[_New]) -> list[bool]:
+        """Which of them had no row yet, and have a region."""
+        regions = list({each.region for each in asked})
+        async with self._database.line() as connection:
+            created = {row["id"] for row in await connection.fetch(_CREATE, regions, *columns(asked))}
+        return [each.id in created for each in asked]
 
     async def find(self, order_id: str) -> Order | None:
         found = await self._read(select(ORDERS).where(ORDERS.c.id == order_id))
@@ -182,6 +190,18 @@ class Orders:
             return [order_of(row.id, row.region, row.state) for row in await connection.execute(query)]
 
 
+def _new(order_id: str, region: str, state: State) -> _New:
+    return _New(
+        order_id,
+        region,
+        state["kind"],
+        state["status"],
+        state["customer_id"],
+        int(state["created_at"]),
+        orjson.dumps(state).decode(),
+    )
+
+
 def _conditions(wanted: Filter) -> list[Any]:
     columns = ORDERS.c
     equal = (
@@ -204,3 +224,17 @@ def _conditions(wanted: Filter) -> list[Any]:
     if wanted.created_before is not None:
         found.append(columns.created_at < wanted.created_before)
     return found
+
+
+# The regions are kept from being deleted until the rows stand.
+_CREATE = """
+WITH kept AS (SELECT id FROM regions WHERE id = ANY($1::text[]) ORDER BY id FOR KEY SHARE)
+INSERT INTO orders (id, region, kind, status, version, customer_id, fence, created_at, updated_at, state)
+SELECT id, region, kind, status, 0, customer_id, 0, created_at, created_at, state::jsonb
+FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[])
+  AS t(id, region, kind, status, customer_id, created_at, state)
+WHERE region IN (SELECT kept.id FROM kept)
+ORDER BY id
+ON CONFLICT DO NOTHING
+RETURNING id
+"""

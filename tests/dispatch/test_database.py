@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from ulid import ULID
 
-from dispatch.errors import Unavailable
+from dispatch.errors import InvariantBroken, Unavailable
 from dispatch.records import database
 from dispatch.records.database import Database, _translated
 from dispatch.records.marks import Marks
@@ -52,6 +52,45 @@ async def test_nobody_hears_of_connections_that_died_in_the_pool(pool: Database,
     again = {await each for each in [asyncio.create_task(_pid(pool, transaction=transaction)) for _ in range(POOL)]}
     assert not again & pids
     await killer.close()
+
+
+async def _line_pid(pool: Database) -> int:
+    async with pool.line() as connection:
+        return int(await connection.fetchval("SELECT pg_backend_pid()"))
+
+
+async def test_a_line_that_died_while_it_was_idle_is_replaced(pool: Database) -> None:
+    pid = await _line_pid(pool)
+    assert await _line_pid(pool) == pid
+    killer = await pool.connect()
+    await killer.execute("SELECT pg_terminate_backend($1)", pid)
+    async for _ in looks():
+        if not _living({pid}):
+            break
+    for _ in range(10):
+        await killer.execute("SELECT 1")
+    assert await _line_pid(pool) != pid
+    await killer.close()
+
+
+async def test_a_line_is_used_no_more_after_an_error(pool: Database) -> None:
+    pid = await _line_pid(pool)
+    with pytest.raises(InvariantBroken):
+        async with pool.line() as connection:
+            await connection.fetchval("SELECT 1 / 0")
+    assert await _line_pid(pool) != pid
+
+
+async def test_who_gets_no_line_in_time_is_told(pool: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "MOST_LINES", 1)
+    short = Database(pool.url)
+    async with short.line():
+        monkeypatch.setattr(database, "CONNECT_SECONDS", 0.05)
+        with pytest.raises(Unavailable):
+            await _line_pid(short)
+        monkeypatch.undo()
+    assert await _line_pid(short)
+    await short.close()
 
 
 async def test_the_lock_of_one_who_hangs_ends(pool: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import hmac
 import json
 import time
 from typing import Any
+from unittest.mock import Mock
 
 import jwt
 import pytest
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from dispatch import identity
 from dispatch.errors import Code, Refused
 from dispatch.identity import Algorithm, Identity, Role, TokenExpired, Verifier
 from dispatch.keyring import Key, Keyring, PublicKey
@@ -78,6 +80,29 @@ def test_a_wrong_claim_is_named(changes: dict[str, Any], named: str) -> None:
 def test_an_expired_token_has_a_fault_of_its_own() -> None:
     assert isinstance(_fault(_token(exp=NOW - 60)), TokenExpired)
     assert isinstance(_fault(_token(OLD, exp=NOW - 60)), TokenExpired)
+
+
+def test_what_was_found_of_a_token_counts_from_then_on_until_it_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    verifier, token = Verifier([SECRET]), _token()
+    verify = Mock(wraps=verifier.verify)
+    monkeypatch.setattr(verifier, "verify", verify)
+    end = (NOW + 3600) * 1000 + verifier.leeway_ms
+    for now, count in ((NOW * 1000, 1), (NOW * 1000, 1), (end - 1, 1), (NOW * 1000 - 1, 2), (end, 3)):
+        assert verifier.verify_again(token, now).sub == "v-1"
+        assert verify.call_count == count
+
+
+def test_a_bad_token_is_refused_each_time() -> None:
+    for _ in range(2):
+        with pytest.raises(TokenExpired):
+            VERIFIER.verify_again(_token(exp=NOW - 60), NOW * 1000)
+
+
+def test_of_the_tokens_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "MOST_REMEMBERED", 2)
+    verifier, names = Verifier([SECRET]), [f"v-{number}" for number in range(4)]
+    assert [verifier.verify_again(_token(sub=name), NOW * 1000).sub for name in names * 2] == names * 2
+    assert len(verifier._known) == 2
 
 
 def test_a_little_difference_of_clocks_is_forgiven_both_ways() -> None:
@@ -196,10 +221,12 @@ def test_a_key_that_was_taken_away_counts_no_more() -> None:
     private = Ed25519PrivateKey.generate()
     ring = Keyring([Key(private.public_key())])
     verifier, token = Verifier(ring, algorithm=Algorithm.EDDSA), _signed(private)
-    assert verifier.verify(token).sub == "v-1"
+    assert verifier.verify(token) == verifier.verify_again(token, NOW * 1000)
     other: PublicKey = Ed25519PrivateKey.generate().public_key()
     ring.replace([Key(other)])
     assert "not valid" in _fault(token, verifier).message
+    with pytest.raises(Refused):
+        verifier.verify_again(token, NOW * 1000)
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "é", "..", '{"alg":"EdDSA"}..'])

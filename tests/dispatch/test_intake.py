@@ -6,11 +6,13 @@ import msgspec
 import pytest
 from ulid import ULID
 
+from dispatch import metrics
 from dispatch.clock import now_ms
 from dispatch.errors import Code, Refused
 from dispatch.identity import Identity, Role
 from dispatch.order import Order, Status
 from dispatch.policy import opening
+from dispatch.records.orders import Row
 from dispatch.scripts import key
 from dispatch.state import Draft, State, new_state
 from geo.point import Point
@@ -43,6 +45,13 @@ async def test_an_order_opens_at_once_and_stands_in_postgresql(city: City) -> No
     ]
     assert order.due_at == events[1].at + 15_000
     await check_indexes(city, order.id)
+
+
+async def test_the_steps_of_placing_are_timed(city: City) -> None:
+    steps = [metrics.PLACING_STEP.labels(step)._sum for step in ("sql", "script")]
+    before = [step.get() for step in steps]
+    await city.place()
+    assert all(step.get() > was for step, was in zip(steps, before, strict=True))
 
 
 async def test_an_unknown_kind_is_named(city: City) -> None:
@@ -165,6 +174,16 @@ async def test_an_order_for_a_region_that_is_just_being_deleted_goes_to_the_next
     order = await _place(city)
     assert order.region == "default"
     assert not await city.dispatch.catalog.has_region(city.region)
+
+
+async def test_of_those_placed_together_each_has_its_own_answer(city: City) -> None:
+    orders, state = city.dispatch.records.orders, _state(city)
+    known = str(ULID())
+    first = await orders.create(known, city.region, state)
+    later = state | {"created_at": "1"}
+    regions = {str(ULID()): city.region, str(ULID()): "gone", known: city.region}
+    made = await asyncio.gather(*(orders.create(order_id, region, later) for order_id, region in regions.items()))
+    assert made == [Row(city.region, 0, later), None, first]
 
 
 # --- Redis away ---------------------------------------------------------------------------------------

@@ -224,12 +224,14 @@ async def test_who_got_it_again_by_hand_has_not_released_it(city: City) -> None:
     assert (third.fence, third.holder) == (3, agent.id)
 
 
-async def test_of_very_many_offers_the_oldest_leave_the_inbox(city: City) -> None:
+async def test_of_very_many_offers_the_oldest_leave_the_inbox_with_the_next_refresh(city: City) -> None:
     kind = await policy(city, rounds=ROUNDS)
-    agent = await city.valet("v", skills=(kind,))
+    agent = await city.agent("v", skills=(kind,))
+    session_id = await city.enter(agent)
     inbox = f"inbox:{{{city.region}}}:{agent.id}"
     await redis(city, "ZADD", inbox, *(word for i in range(1000) for word in (i, f"old-{i:04}")))
     order = await city.place(kind)
+    assert await city.dispatch.people.refresh(city.region, [(agent.id, session_id)]) == []
     kept = await members(city, "inbox", agent.id)
     assert (len(kept), order.id in kept, "old-0000" in kept) == (1000, True, False)
 

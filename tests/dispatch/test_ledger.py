@@ -235,13 +235,13 @@ async def test_the_projector_does_not_go_back_behind_a_reconciliation(city: City
 
 async def test_a_bug_in_one_turn_does_not_leave_the_next_waiting(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     events, ledger = await _course(city), _ledger(city)
-    transaction = city.dispatch.records.database.transaction
+    line = city.dispatch.records.database.line
 
     def broken() -> Any:
-        monkeypatch.setattr(city.dispatch.records.database, "transaction", transaction)
+        monkeypatch.setattr(city.dispatch.records.database, "line", line)
         raise AssertionError("a bug")
 
-    monkeypatch.setattr(city.dispatch.records.database, "transaction", broken)
+    monkeypatch.setattr(city.dispatch.records.database, "line", broken)
     first = asyncio.create_task(ledger.apply([events[0]]))
     await asyncio.sleep(0)
     second = asyncio.create_task(ledger.apply([events[1]]))

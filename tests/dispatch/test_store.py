@@ -52,6 +52,14 @@ async def test_what_a_loop_turn_asks_is_one_batch(city: City, store: Store) -> N
     assert (after[0] - before[0], after[1] - before[1]) == (1, 50)
 
 
+async def test_each_call_is_counted_by_its_script(city: City, store: Store) -> None:
+    calls = metrics.SCRIPT_CALLS.labels("standings")._value
+    await _number(store, city, 1)
+    before = calls.get()
+    await asyncio.gather(*(_number(store, city, 1) for _ in range(7)))
+    assert calls.get() - before == 7
+
+
 async def test_more_than_a_batch_is_sent_in_order(city: City, store: Store) -> None:
     count = 2 * MOST_IN_A_BATCH + 7
     numbers = [i % 5 for i in range(count)]

@@ -22,6 +22,7 @@ from dispatch.errors import Unavailable
 from dispatch.order import HELD, TERMINAL, Order
 from dispatch.projector import MOST_AT_ONCE, Projector
 from dispatch.records.agents import Agent
+from dispatch.records.database import MOST_LINES
 from tests.conftest import DISPATCHER, City
 from tests.dispatch.looking import check_indexes, looks, policy, redis, rows
 from tests.dispatch.looking import order as in_redis
@@ -154,6 +155,8 @@ async def process(
             await found.catalog.load()
             await found.store.ping()
             await found.store.run("due", warm, most=1)
+            async with found.records.database.line() as line:
+                await line.execute("SELECT $1::text[], $2::bigint[], $3::int[], $4::bytea[]", [], [], [], [])
         yield found, nth
     finally:
         await found.close()
@@ -231,15 +234,18 @@ async def _check_assignments(city: City, order: Order) -> None:
 
 async def check_connections(victim: Dispatch) -> None:
     """All of the pool are given back, and none has an answer for somebody else in it."""
-    pool = victim.records.database._engine.pool
+    database, word = victim.records.database, str(ULID())
+    pool = database._engine.pool
     assert pool.checkedout() == 0, "a connection was not given back"  # type: ignore[attr-defined]  # a queue pool
-    word = str(ULID())
+    assert database._free_lines._value == MOST_LINES, "a line was not given back"
     assert await victim.store.direct([("ECHO", word)]) == [word.encode()]
     order_ids = msgspec.msgpack.encode([word])
     if region := next((slot for slot in victim.store._epochs), None):
         reply = await victim.store.run("states", region, order_ids=order_ids)
         assert reply.unpacked()["orders"] == []
     assert [tuple(row) for row in await rows(victim, "SELECT CAST(:word AS text)", word=word)] == [(word,)]
+    for _, line in database._lines:
+        assert line.is_closed() or await line.fetchval("SELECT $1::text", word) == word
 
 
 async def _check_tasks(before: set["asyncio.Task[object]"]) -> None:

@@ -18,4 +18,4 @@ async def test_any_call_may_fail_at_a_dispatchers_hello(city: City) -> None:
 
 async def test_any_call_may_fail_of_a_request_with_a_key(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "UNOPENED_MS", -60_000)  # a sweep takes rows of any age
-    assert await fail_each_call(city, post, hurried=[True]) > 15
+    assert await fail_each_call(city, post, hurried=[True]) > 4

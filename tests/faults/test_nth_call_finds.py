@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import asyncpg
 import msgspec
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 from ulid import ULID
 
 from dispatch.assembly import Dispatch
@@ -147,23 +147,22 @@ async def test_a_repeat_that_makes_another_order_is_found(city: City) -> None:
 
 
 class _Leaky:
-    """A database that keeps a transaction's connection."""
+    """A database that keeps the lines."""
 
     def __init__(self) -> None:
-        self.kept: list[AsyncConnection] = []
+        self.kept: list[asyncpg.Connection[asyncpg.Record]] = []
 
     def __call__(self, victim: Dispatch) -> None:
         database = victim.records.database
 
         @asynccontextmanager
-        async def transaction() -> AsyncIterator[AsyncConnection]:
+        async def line() -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
             async with _translated():
-                connection = await database._engine.connect()
-                self.kept.append(connection)
-                async with connection.begin():
-                    yield connection
+                await database._free_lines.acquire()
+                self.kept.append(await database.connect())
+                yield self.kept[-1]
 
-        database.transaction = transaction  # type: ignore[method-assign]  # of this database alone
+        database.line = line  # type: ignore[method-assign]  # of this database alone
 
 
 async def test_a_connection_that_is_not_given_back_is_found(city: City) -> None:
@@ -172,9 +171,8 @@ async def test_a_connection_that_is_not_given_back_is_found(city: City) -> None:
         with pytest.raises(AssertionError, match="not given back"):
             await fail_each_call(city, assign, change=leaky)
     finally:
-        for connection in leaky.kept:  # their pools are gone: nobody else would close them
-            await connection.invalidate()
-            await connection.close()
+        for connection in leaky.kept:
+            connection.terminate()
 
 
 async def test_an_answer_that_was_left_to_the_next_caller_is_found(other: Process) -> None:

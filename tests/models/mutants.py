@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from sqlalchemy import text
-
 from dispatch import eligibility, scripts
 from dispatch.eligibility import WhyNot
 from dispatch.reconcile import Reconciler
@@ -45,9 +43,9 @@ def _forget_scripts() -> None:
 
 
 def _statement(name: str, old: str, new: str) -> Mutant:
-    original = str(getattr(ledger, name))
+    original: str = getattr(ledger, name)
     assert old in original
-    return lambda _: patch.object(ledger, name, text(original.replace(old, new)))
+    return lambda _: patch.object(ledger, name, original.replace(old, new))
 
 
 def _no_survivors(_: Path) -> AbstractContextManager[Any]:
@@ -57,11 +55,14 @@ def _no_survivors(_: Path) -> AbstractContextManager[Any]:
     return patch.object(Reconciler, "_survive", survive)
 
 
-def _any_epoch(_: Path) -> AbstractContextManager[Any]:
+@contextmanager
+def _any_epoch(folder: Path) -> Iterator[None]:
     async def share(*_: object) -> None:
         """Lets everything in."""
 
-    return patch.object(ledger, "_share_epochs", share)
+    unread = _statement("_WRITE", "t.epoch < shared.epoch", "false")
+    with patch.object(ledger, "_share_epochs", share), unread(folder):
+        yield
 
 
 def _blind_to(reason: WhyNot) -> Mutant:
@@ -99,8 +100,8 @@ MUTANTS: Mapping[str, Mutant] = {
         "restore", "redis.call('DEL', key('order', id), key('offers', id))", "redis.call('DEL', key('order', id))"
     ),
     "a place is not looked at anew": _script("edit", "data.retracted = retract()", ""),
-    "an older event undoes a newer": _statement("_UPSERT_ORDERS", "WHERE orders.version < excluded.version", ""),
-    "assignments do not end": _statement("_END_ASSIGNMENTS", "assignments.fence < orders.fence OR", ""),
+    "an older event undoes a newer": _statement("_WRITE", "WHERE orders.version < excluded.version", ""),
+    "assignments do not end": _statement("_SETTLE", "assignments.fence < orders.fence OR", ""),
     "survivors are lost": _no_survivors,
     "a lost past comes back": _any_epoch,
     "declined does not count": _blind_to(WhyNot.DECLINED),
