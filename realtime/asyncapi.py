@@ -78,7 +78,8 @@ order in the order of its versions. While a command of its own on an order is un
 waits behind the answer. Positions are WGS-84 unless `crs` of `hello` says otherwise, both ways. A client ignores
 fields and message types that it does not know; the server refuses fields that it does not know. After a close with a
 code that says `reconnect` in `x-close-codes`, come back after `reconnect_after_ms` of `bye`, else after a full-jitter
-back-off from 0.5 s to 20 s. The HTTP interface is described by `/openapi.json`."""
+back-off from 0.5 s to 20 s. What is over a rate limit is answered with an `error`, code `rate_limited`, and not carried
+out; who goes on is closed with 4004. The HTTP interface is described by `/openapi.json`."""
 _TOKEN = """In the `Authorization` header of the upgrade or, for browsers, which can not set it, as `token` of `hello`.
 Claims: `sub` (the id), `role`, `aud` = `valet-dispatch`, `exp`, `iat`, and optionally `regions` (absent: all)."""
 _CODEC = """Both subprotocols carry the same messages with the same fields; without an offered one it is JSON. Frames of

@@ -22,11 +22,14 @@ from geo.crs import to_wgs84
 from realtime.connection import Connection
 from realtime.gathering import Gathering
 from realtime.messages import Decline, Grab, Hello, Ping, Position, Progress, Release, Seen, SetStatus
+from realtime.owed import Owed
 from realtime.session import AgentSession, Session, verdict_message
+from realtime.undecided import Undecided
 from realtime.wire import ClientMessage, Outbound
 
 log = structlog.get_logger()
 PENDING_S = 1.0
+_COUNTED = {outcome: metrics.VERDICTS.labels(outcome.value) for outcome in Outcome}
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 Tell = Callable[[Session, list[Outbound]], None]
 Availability = Callable[[AgentSession, str, int], None]
@@ -56,6 +59,8 @@ class Commands:
         self._tell = tell
         self._available = available
         self._over = over
+        self.owed: Owed[Connection] = Owed()
+        self._undecided = Undecided(PENDING_S)
 
     def received(self, conn: Connection, session: Session, message: ClientMessage) -> None:
         match message:
@@ -79,8 +84,7 @@ class Commands:
             case Seen():
                 self._gathering.seen(session, [oid for oid in message.order_ids if oid in session.offers])
             case SetStatus():
-                work = partial(self._set_status, session, message)
-                self._spawn(self._answered(conn, session, message.ref, None, work))
+                self._carry_out(conn, session, message.ref, None, partial(self._set_status, session, message))
             case Decline():
                 self._on_order(conn, session, message, partial(self._decline, session, message))
             case Progress():
@@ -88,30 +92,31 @@ class Commands:
             case Release():
                 self._on_order(conn, session, message, partial(self._release, session, message))
 
-    # --- grabs: no task, a future and, if need be, a timer ----------------------------------------------
+    # --- grabs: no task and no timer, a future each ------------------------------------------------------
 
     def _grab(self, conn: Connection, session: AgentSession, grab: Grab) -> None:
         if not session.knows(grab.order_id):
             self._tell_verdict(conn, session, grab, session.remembered(grab.order_id))
             return
         session.wait(grab.order_id)
+        self.owed.asked(conn)
         verdict = self._dispatch.claims.grab(session.slot, grab.order_id, session.agent.id)
-        timer = asyncio.get_running_loop().call_later(PENDING_S, self._tell_pending, conn, session, grab)
+        self._undecided.add(verdict, partial(self._tell_pending, conn, session, grab))
 
         def told(done: "asyncio.Future[Verdict]") -> None:
-            timer.cancel()
             if not done.cancelled():
                 self._tell_verdict(conn, session, grab, done.result())
                 self._tell(session, session.go_on(grab.order_id))
+            self.owed.answered(conn)
 
         verdict.add_done_callback(told)
 
     def _tell_verdict(self, conn: Connection, session: AgentSession, grab: Grab, verdict: Verdict) -> None:
-        metrics.VERDICTS.labels(verdict.outcome.value).inc()
+        _COUNTED[verdict.outcome].inc()
         conn.send(Outbound(session.verdict(grab.ref, grab.order_id, verdict)))
 
     def _tell_pending(self, conn: Connection, session: AgentSession, grab: Grab) -> None:
-        metrics.VERDICTS.labels(Outcome.PENDING.value).inc()
+        _COUNTED[Outcome.PENDING].inc()
         conn.send(Outbound(verdict_message(grab.ref, grab.order_id, PENDING, session.crs)))
 
     # --- other commands ---------------------------------------------------------------------------------
@@ -120,7 +125,13 @@ class Commands:
         self, conn: Connection, session: AgentSession, message: Decline | Progress | Release, work: Work
     ) -> None:
         session.wait(message.order_id)
-        self._spawn(self._answered(conn, session, message.ref, message.order_id, work))
+        self._carry_out(conn, session, message.ref, message.order_id, work)
+
+    def _carry_out(
+        self, conn: Connection, session: AgentSession, ref: str | None, order_id: str | None, work: Work
+    ) -> None:
+        self.owed.asked(conn)
+        self._spawn(self._answered(conn, session, ref, order_id, work))
 
     async def _answered(
         self, conn: Connection, session: AgentSession, ref: str | None, order_id: str | None, work: Work
@@ -140,6 +151,7 @@ class Commands:
         finally:
             if order_id is not None:
                 self._tell(session, session.go_on(order_id))
+            self.owed.answered(conn)
 
     async def _set_status(self, session: AgentSession, message: SetStatus) -> None:
         people, status = self._dispatch.people, message.status

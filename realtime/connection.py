@@ -13,6 +13,7 @@ from typing import Final, cast
 from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.protocol import OPEN
 
+from realtime.admission import Standing
 from realtime.framing import Framing, Refused, shake_hands
 from realtime.switchboard import Switchboard
 from realtime.wire import JSON, CloseCode, Codec, Invalid, Malformed, Outbound
@@ -42,10 +43,12 @@ class Connection(asyncio.Protocol):
         "_framing",
         "_gathered",
         "_heard_at",
-        "_marked",
+        "_out",
         "_phase",
         "_pinged_at",
         "_since",
+        "_speaks",
+        "_standing",
         "_transport",
         "_waiting",
         "address",
@@ -66,8 +69,11 @@ class Connection(asyncio.Protocol):
         self._phase = _Phase.SHAKING
         # An unfinished head or an unfinished message.
         self._gathered: bytearray | None = None
+        # What waits for the end of this loop turn, and its size. Mostly it is one frame, which then needs no list.
+        self._out: bytes | list[bytes] | None = None
         self._waiting = 0
-        self._marked = False
+        # Whether data frames may follow: the framing's state, without a look at the framing.
+        self._speaks = False
         self._pinged_at = 0.0
         self.codec: Codec = JSON
         self.peer: object | None = None
@@ -86,29 +92,32 @@ class Connection(asyncio.Protocol):
         A sheddable message is left out when half of the allowance is used, so that those which must not be
         missed still find room.
         """
-        counters = self._board.counters
+        if not self._speaks:
+            return
         frame = outbound.frame(self.codec)
         if outbound.sheddable and self.unsent_bytes + len(frame) > self._board.limits.max_unsent // 2:
-            counters.shed += 1
+            self._board.counters.shed += 1
             return
-        if not self._framing.send_encoded(frame):
-            return
-        counters.sent += 1
-        self._waiting += len(frame)
-        if not self._marked:
-            self._mark()
-        if self._waiting > _WRITE_AT:
-            self._write_out()
+        self._board.counters.sent += 1
+        self._queue(frame)
 
     def close(self, code: CloseCode, reason: str, reconnect_after_ms: int | None = None) -> None:
         """Say `bye` and close; what was sent before still goes out, what comes in is ignored."""
         if self._phase is _Phase.SHAKING:
-            self._phase = _Phase.GONE
-            self._transport.abort()
+            if self._gathered is not None:
+                self._turn_away()
+            else:
+                self._phase = _Phase.GONE
+                self._transport.abort()
         elif self._phase is _Phase.OPEN and self._framing.state is OPEN:
             self._framing.send_bye(code, reason, reconnect_after_ms)
             self._begin_closing()
-            self._mark()
+            self._queue_framing()
+
+    def recognise(self) -> None:
+        """The handler knows who it is: no stranger any more, for what the listener has room for."""
+        self._standing = Standing.KNOWN
+        self._board.admission.recognise()
 
     # ---- what the event loop calls
 
@@ -120,6 +129,10 @@ class Connection(asyncio.Protocol):
         self._since = board.time()
         self._heard_at = board.now
         board.add(self)
+        self._standing = board.admission.come(_host(self.address), self.opened_at)
+        if self._standing is Standing.CUT:
+            self._phase = _Phase.GONE
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self._board.now
@@ -129,6 +142,8 @@ class Connection(asyncio.Protocol):
             return
         framing = self._framing
         framing.receive_data(data)
+        self._queue_framing()
+        self._speaks = self._speaks and framing.state is OPEN
         for frame in framing.frames_received():
             # Messages that arrived together with the client's close frame still count; after ours none does.
             if self._phase is not _Phase.OPEN:
@@ -142,7 +157,7 @@ class Connection(asyncio.Protocol):
             self._framing.receive_eof()
         self._settle()
         # The transport closes itself when this returns.
-        self._write_out()
+        self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         opened = self._phase in (_Phase.OPEN, _Phase.CLOSING)
@@ -150,6 +165,7 @@ class Connection(asyncio.Protocol):
         self._gathered = None
         self._framing.release()
         self._board.remove(self)
+        self._board.admission.gone(self._standing, _host(self.address))
         if opened:
             self._board.counters.lost += 1
             self._board.handler.lost(self)
@@ -157,8 +173,20 @@ class Connection(asyncio.Protocol):
     # ---- what the switchboard and the listener call
 
     def flush(self) -> None:
-        self._marked = False
-        self._write_out()
+        """Hand everything that waits to the transport in one piece, unless the client is too slow for it."""
+        out, self._out, self._waiting = self._out, None, 0
+        transport = self._transport
+        if out is None or transport.is_closing():
+            return
+        payload = out if isinstance(out, bytes) else b"".join(out)
+        buffered = transport.get_write_buffer_size()
+        if buffered and self._too_slow(buffered, len(payload)):
+            return
+        transport.write(payload)
+        if self._phase is not _Phase.OPEN and self._framing.eof_sent:
+            # Half-closed only: with input unread, a full close would reset the connection and the client
+            # might lose the `bye`. The client closes now, or the sweep does.
+            transport.write_eof()
 
     def check(self, now: float) -> None:
         """The terms, once a sweep: hello, heartbeat, pong; and those who do not go are put out."""
@@ -173,7 +201,7 @@ class Connection(asyncio.Protocol):
             elif now - self._heard_at >= limits.heartbeat_seconds:
                 self._pinged_at = now
                 self._framing.send_ping(b"")
-                self._mark()
+                self._queue_framing()
         else:
             patience = limits.hello_seconds if self._phase is _Phase.SHAKING else limits.close_seconds
             if now - self._since >= patience:
@@ -183,6 +211,9 @@ class Connection(asyncio.Protocol):
 
     def _shake(self, data: bytes) -> bytes:
         """Take more of the head; returns what followed it."""
+        if self._standing is Standing.TURNED_AWAY:
+            self._turn_away()
+            return b""
         head = self._gathered = self._gathered or bytearray()
         searched = max(0, len(head) - 3)
         head += data
@@ -202,11 +233,21 @@ class Connection(asyncio.Protocol):
             return b""
         counters.opened += 1
         self._phase = _Phase.OPEN
+        self._speaks = True
         self.codec = self._framing.codec = answer.codec
         self.opened_at = self._board.loop.time()
         self._transport.write(answer.response)
         self._board.handler.opened(self, answer.token)
         return bytes(head[cut:])
+
+    def _turn_away(self) -> None:
+        board = self._board
+        board.counters.refused += 1
+        self._phase = _Phase.GONE
+        self._gathered = None
+        self._since = board.time()
+        self._transport.write(board.admission.refusal())
+        self._transport.write_eof()
 
     def _take(self, frame: Frame) -> None:
         """One data frame: join fragments, check kind and size, hand on the message."""
@@ -242,41 +283,51 @@ class Connection(asyncio.Protocol):
         """After input: the other side, or a fault in its frames, may have begun the closing."""
         if self._phase is _Phase.OPEN and self._framing.state is not OPEN:
             self._begin_closing()
-        if self._framing.writes:
-            self._mark()
+        self._queue_framing()
 
     def _begin_closing(self) -> None:
         framing = self._framing
         self._phase = _Phase.CLOSING
+        self._speaks = False
         self._gathered = None
         self._since = self._board.time()
         if framing.close_sent is not None and not framing.close_rcvd_then_sent:
             self._board.counters.closed[CloseCode(framing.close_sent.code)] += 1
 
-    def _mark(self) -> None:
-        if not self._marked:
-            self._marked = True
+    def _queue(self, frame: bytes) -> None:
+        out = self._out
+        if out is None:
+            self._out = frame
             self._board.flush_soon(self)
+        elif isinstance(out, bytes):
+            self._out = [out, frame]
+        else:
+            out.append(frame)
+        self._waiting += len(frame)
+        if self._waiting > _WRITE_AT:
+            self.flush()
 
-    def _write_out(self) -> None:
-        """Hand everything that waits to the transport in one piece, unless the client is too slow for it."""
-        framing, transport = self._framing, self._transport
-        writes = framing.data_to_send()
-        self._waiting = 0
-        if not writes or transport.is_closing():
-            return
-        payload = writes[0] if len(writes) == 1 else b"".join(writes)
-        buffered = transport.get_write_buffer_size()
-        # One message larger than the allowance is let through when nothing else waits: to cut the client for
-        # it would only make him come back for the same message.
-        if buffered and buffered + len(payload) > self._board.limits.max_unsent and framing.state is OPEN:
+    def _queue_framing(self) -> None:
+        """What the framing has to say for itself: pings, pongs, `bye` and the close frame."""
+        for piece in self._framing.data_to_send():
+            self._queue(piece)
+
+    def _too_slow(self, buffered: int, more: int) -> bool:
+        """Whether the client is cut instead of being sent still more.
+
+        One message larger than the allowance is let through when nothing else waits: to cut the client for it
+        would only make him come back for the same message.
+        """
+        board = self._board
+        board.counters.fullest = max(buffered, board.counters.fullest)
+        if self._speaks and buffered + more > board.limits.max_unsent:
             self.close(CloseCode.SLOW, "you do not read fast enough")
-            return
-        transport.write(payload)
-        if framing.eof_sent:
-            # Half-closed only: with input unread, a full close would reset the connection and the client
-            # might lose the `bye`. The client closes now, or the sweep does.
-            transport.write_eof()
+            return True
+        return False
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0]
 
 
 def _address(peername: tuple[str, int] | tuple[str, int, int, int] | None) -> str:

@@ -116,13 +116,6 @@ class Framing(Protocol):
         # Requests and responses are the handshake's, which is over.
         return cast("list[Frame]", self.events_received())
 
-    def send_encoded(self, frame: bytes) -> bool:
-        """Queue a whole data frame; False when the closing has begun."""
-        if self._state is not OPEN:
-            return False
-        self.writes.append(frame)
-        return True
-
     def send_bye(self, code: CloseCode, reason: str, reconnect_after_ms: int | None = None) -> None:
         """Queue `bye` and the close frame. The state must be OPEN."""
         self.writes.append(bye(code, reason, reconnect_after_ms).frame(self.codec))

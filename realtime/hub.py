@@ -8,8 +8,9 @@ present; a session that was sent away is in no index any more, also while its so
 
 import asyncio
 import random
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import structlog
@@ -21,17 +22,20 @@ from dispatch.errors import DispatchError, InvariantBroken, Unavailable
 from dispatch.events import ABOUT_AGENTS, Event, Type
 from dispatch.records.ledger import StaleEpoch
 from dispatch.tasks import end
+from realtime.arrivals import Arrivals
 from realtime.commands import Commands, error
 from realtime.connection import Connection
 from realtime.endings import ENDINGS
 from realtime.expiry import Expiry
 from realtime.gathering import Gathering
 from realtime.guest import Guest
+from realtime.limits import DEFAULT_RATES, Rates
 from realtime.notices import NoticeBoard
 from realtime.registry import Registry
 from realtime.session import AgentSession, Session
 from realtime.tail import Tails
 from realtime.telling import Telling
+from realtime.throttle import Throttle
 from realtime.welcome import Refusal, Usher
 from realtime.wire import ClientMessage, CloseCode, Hello, Invalid, Outbound
 
@@ -47,7 +51,7 @@ LAST_WORDS_S = 2.0
 class Hub:
     """The handler of a listener."""
 
-    def __init__(self, dispatch: Dispatch, *, heartbeat_seconds: float) -> None:
+    def __init__(self, dispatch: Dispatch, *, heartbeat_seconds: float, rates: Rates = DEFAULT_RATES) -> None:
         self._dispatch = dispatch
         self._registry = Registry()
         self._usher = Usher(dispatch, self._registry.book, heartbeat_seconds)
@@ -59,7 +63,10 @@ class Hub:
         self._tails = Tails(dispatch.store, self.hear, self._lost)
         self._expiry = Expiry(lambda: iter(self._registry), dispatch.verifier.leeway_ms, self._end)
         self._reading = asyncio.Semaphore(MOST_READING)
-        self._sendings_away = 0
+        self._arrivals = Arrivals(
+            self._usher, self._registry, self._tails, self._notices, self._begin, self._spawn, self._leave
+        )
+        self._throttle = Throttle(rates, self._end)
         self._tokens: dict[Connection, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: list[asyncio.Task[None]] = []
@@ -100,21 +107,24 @@ class Hub:
     def received(self, conn: Connection, message: ClientMessage) -> None:
         peer = conn.peer
         if isinstance(peer, Session):
-            self._commands.received(conn, peer, message)
+            if self._throttle.lets(conn, peer, message):
+                self._commands.received(conn, peer, message)
         elif isinstance(peer, Guest):
             self._keep(conn, peer, message)
         elif isinstance(message, Hello):
             conn.greeted = True
             conn.peer = guest = Guest()
-            self._spawn(self._welcome(conn, guest, message, self._tokens.pop(conn, None)))
+            self._spawn(self._arrivals.welcome(conn, guest, message, self._tokens.pop(conn, None)))
         else:
             conn.close(CloseCode.HELLO_EXPECTED, "hello expected")
 
     def invalid(self, conn: Connection, fault: Invalid) -> None:
-        if isinstance(conn.peer, Guest):
-            self._keep(conn, conn.peer, fault)
-        elif conn.greeted:
-            conn.send(error(fault.ref, "invalid", fault.message))
+        peer = conn.peer
+        if isinstance(peer, Session):
+            if self._throttle.lets(conn, peer, fault):
+                conn.send(error(fault.ref, "invalid", fault.message))
+        elif isinstance(peer, Guest):
+            self._keep(conn, peer, fault)
         elif fault.type == "hello":
             conn.close(CloseCode.MALFORMED, fault.message)
         else:
@@ -128,6 +138,16 @@ class Hub:
         elif isinstance(peer, Session):
             self._forget(peer)
 
+    def settle(self, conn: Connection, then: Callable[[], None]) -> None:
+        self._commands.owed.settle(conn, partial(self._dismiss, conn, then))
+
+    def _dismiss(self, conn: Connection, then: Callable[[], None]) -> None:
+        then()
+        if isinstance(conn.peer, Guest):
+            conn.peer.here = False
+        elif isinstance(conn.peer, Session):
+            self._forget(conn.peer)
+
     def _keep(self, conn: Connection, guest: Guest, message: ClientMessage | Invalid) -> None:
         guest.early.append(message)
         if len(guest.early) > MOST_EARLY:
@@ -136,59 +156,21 @@ class Hub:
 
     # --- a session begins and ends --------------------------------------------------------------------
 
-    async def _welcome(self, conn: Connection, guest: Guest, hello: Hello, header_token: str | None) -> None:
-        try:
-            session = await self._meet(hello, header_token)
-            if guest.here:
-                await self._let_in(conn, guest, session)
-        except Refusal as exc:
-            conn.close(exc.close_code, exc.reason)
-        except Unavailable as exc:
-            log.warning("not_welcomed", error=exc.message)
-            conn.close(CloseCode.START_OVER, exc.message, random.randint(500, 3000))
-        except Exception as exc:
-            _report("not_welcomed", exc)
-            conn.close(CloseCode.START_OVER, "internal error", random.randint(500, 3000))
-
-    async def _meet(self, hello: Hello, header_token: str | None) -> Session:
-        """No word about it is missed: its logs were followed, and no agent sent away, while its profile was read."""
-        while True:
-            sendings_away = self._sendings_away
-            session = await self._usher.meet(hello, header_token)
-            slots = {*session.slots, session.slot, PEOPLE}
-            told = self._tails.follows(slots) and self._notices.loaded
-            if told and sendings_away == self._sendings_away:
-                return session
-            await self._tails.follow(slots)
-            await self._notices.load()
-
-    async def _let_in(self, conn: Connection, guest: Guest, session: Session) -> None:
-        """In the indexes first, so that what happens while the present is read is held back and not lost."""
-        self._registry.add(session, conn)
-        try:
-            doubts = -1
-            while guest.here and doubts != session.doubts:
-                doubts = session.doubts
-                welcome = await self._usher.welcome(session, conn.address, conn.codec.name)
-            if guest.here:
-                self._begin(conn, guest, session, welcome)
-        finally:
-            if conn.peer is not session:
-                self._registry.discard(session)
-                self._spawn(self._leave(session))
-
     def _begin(self, conn: Connection, guest: Guest, session: Session, welcome: Outbound) -> None:
         conn.peer = session
+        conn.recognise()
         conn.send(welcome)
         if isinstance(session, AgentSession):
             self._set_status(session, session.status, session.status_at)
             self._gathering.delivered(session, session.offers)
         self._send(session, self._registry.resume(session))
         for message in guest.early:
+            if session.over:  # it said too much
+                return
             if isinstance(message, Invalid):
                 self.invalid(conn, message)
             else:
-                self._commands.received(conn, session, message)
+                self.received(conn, message)
         self._notices.greet(session)
 
     def _set_status(self, session: AgentSession, status: str, said_at: int) -> None:
@@ -301,7 +283,7 @@ class Hub:
         """Sessions that are over by the log's word; the log is how another node hears of it."""
         code, reason = ENDINGS[event.type]
         named = event.detail.get("session_id")
-        self._sendings_away += named is None
+        self._arrivals.sendings_away += named is None
         ended: list[Session | None] = [self._registry.find(named)] if named else [*self._registry.of_agent(event.to[0])]
         for session in ended:
             if session and session.slot == event.region:  # he may have come back in another region already

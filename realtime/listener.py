@@ -7,10 +7,13 @@ sweep late, and none outlives `close_all`.
 
 import asyncio
 import socket
+from contextlib import suppress
 from functools import partial
 
+from realtime.admission import ENDLESS, Room
 from realtime.connection import Connection
 from realtime.switchboard import Counters, Handler, Limits, Switchboard
+from realtime.tally import Tally
 from realtime.wire import CloseCode
 
 __all__ = ["Handler", "Listener"]
@@ -35,6 +38,7 @@ class Listener:
         max_message: int = 65536,
         max_unsent: int = 262144,
         origins: frozenset[str] | None = None,
+        room: Room = ENDLESS,
     ) -> None:
         self._board = Switchboard(
             handler,
@@ -49,7 +53,9 @@ class Listener:
                 max_message=max_message,
                 max_unsent=max_unsent,
             ),
+            room,
         )
+        self._tally = Tally(self._board.counters)
         self._server: asyncio.AbstractServer | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -82,22 +88,35 @@ class Listener:
         reason: str = "the server is going down",
         *,
         spread_ms: int = 5000,
+        answer_seconds: float = 5.0,
     ) -> None:
         """Stop accepting, send everyone away, wait until they are gone; those who stay are cut.
 
-        `reconnect_after_ms` is spread evenly over `spread_ms`, so that they do not all come back at once.
+        `reconnect_after_ms` is spread evenly over `spread_ms`, so that they do not all come back at once. Who waits
+        for an answer hears it first, if it comes within `answer_seconds`.
         """
         self.stop_accepting()
+        self._board.admission.close()
         leaving = tuple(self.connections)
-        for i, conn in enumerate(leaving):
-            conn.close(code, reason, reconnect_after_ms=spread_ms * i // len(leaving))
+        goodbyes = [
+            partial(conn.close, code, reason, reconnect_after_ms=spread_ms * i // len(leaving))
+            for i, conn in enumerate(leaving)
+        ]
+        for i, (conn, goodbye) in enumerate(zip(leaving, goodbyes, strict=True)):
+            self._board.handler.settle(conn, goodbye)
             if i % _CLOSED_A_TURN == _CLOSED_A_TURN - 1:
                 await asyncio.sleep(0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(answer_seconds):
+                await self._board.empty.wait()
+        for goodbye in goodbyes:
+            goodbye()
         # The sweep cuts those who do not answer.
         await self._board.empty.wait()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._tally.carry_over()
 
     def _sweep(self) -> None:
         board = self._board
@@ -106,3 +125,4 @@ class Listener:
         board.tick()
         for conn in tuple(board.connections):
             conn.check(board.now)
+        self._tally.carry_over()

@@ -6,9 +6,11 @@ than two sweeps at a time.
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from realtime.admission import ENDLESS, Admission, Room
 from realtime.wire import ClientMessage, CloseCode, Invalid
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class Counters:
     shed: int = 0
     closed: Counter[CloseCode] = field(default_factory=Counter)
     """By our code; a closing that the client began is not in it."""
+    fullest: int = 0
+    """The most bytes that waited for one client when something was written, since it was last told."""
 
 
 class Handler(Protocol):
@@ -56,6 +60,9 @@ class Handler(Protocol):
 
     def invalid(self, conn: "Connection", fault: Invalid) -> None: ...
 
+    def settle(self, conn: "Connection", then: Callable[[], None]) -> None:
+        """Call `then`, which says good-bye, as soon as everything that was asked on it is answered."""
+
     def lost(self, conn: "Connection") -> None:
         """The socket is gone; once for each `opened`."""
 
@@ -63,14 +70,26 @@ class Handler(Protocol):
 class Switchboard:
     """What the connections of one listener share."""
 
-    __slots__ = ("_due", "_ticked_at", "connections", "counters", "empty", "handler", "limits", "loop", "now")
+    __slots__ = (
+        "_due",
+        "_ticked_at",
+        "admission",
+        "connections",
+        "counters",
+        "empty",
+        "handler",
+        "limits",
+        "loop",
+        "now",
+    )
 
     loop: asyncio.AbstractEventLoop
     """Set when the listener starts, before the first connection."""
 
-    def __init__(self, handler: Handler, limits: Limits) -> None:
+    def __init__(self, handler: Handler, limits: Limits, room: Room = ENDLESS) -> None:
         self.handler = handler
         self.limits = limits
+        self.admission = Admission(room)
         self.counters = Counters()
         self.connections: set[Connection] = set()
         self.empty = asyncio.Event()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Set
 import structlog
 
 from dispatch import metrics
+from dispatch.clock import now_ms
 from dispatch.errors import DispatchError
 from dispatch.events import Event
 from dispatch.store import LogReader, Store
@@ -78,6 +79,9 @@ class Tail:
             log.warning("log_gap", region=self._region, after=self._last_n, until=events[-1].n)
             self._lost(self._region)
         self._last_n = events[-1].n
+        metrics.TAIL_BATCH.observe(len(events))
+        written_ms = int(self._reader.cursor.partition("-")[0])
+        metrics.PLACING_STEP.labels("hub").observe(max(0, now_ms() - written_ms) / 1000)
         metrics.READER_LAG.labels("hub", self._region).set(0 if len(events) < MOST_AT_ONCE else len(events))
         self._hear(events)
 

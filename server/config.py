@@ -5,6 +5,8 @@ usable; a wrong value has stopped the start with one clear line (`ConfigError`) 
 """
 
 import os
+import re
+import resource
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +17,9 @@ from urllib.parse import urlsplit
 import jwt
 
 from dispatch.identity import Algorithm
+from realtime.admission import Room
+from realtime.limits import Rates
+from server import bounds
 from server.key_forms import KeysFault
 from server.keys import Trust
 
@@ -60,10 +65,14 @@ class Settings:
     database_url: str
     trust: Trust
     drain_seconds: float
+    rates: Rates
+    room: Room
     origins: frozenset[str] | None
     log_format: str
     shared_ports: bool
     """Whether sibling workers listen on the same ports."""
+    metrics_port: int
+    """Of a process for itself, counted up by its number among the workers; 0: none."""
 
     @property
     def embedded(self) -> bool:
@@ -99,6 +108,7 @@ def read(
         raise ConfigError(f"--workers must be between 1 and 64, not {workers}")
     if workers > 1 and 0 in (http_port, ws_port):
         raise ConfigError("--workers above 1 needs fixed ports: they are shared")
+    rates, room = _bounds(env)
     return Settings(
         host=host,
         http_port=http_port,
@@ -110,10 +120,30 @@ def read(
         database_url=normalised(database_url) if database_url else "",
         trust=trust(data_dir, embedded=not redis_url, environment=env),
         drain_seconds=_seconds(env, "DISPATCH_DRAIN_SECONDS", 20.0),
+        rates=rates,
+        room=room,
         origins=_origins(env.get("DISPATCH_ORIGINS", "")),
         log_format=_choice(env, "DISPATCH_LOG_FORMAT", ("json", "console")),
         shared_ports=env.get("DISPATCH_SHARED_PORTS", "") == "1",
+        metrics_port=_metrics_port(env, workers, {http_port, ws_port}),
     )
+
+
+def _bounds(env: Mapping[str, str]) -> tuple[Rates, Room]:
+    try:
+        return bounds.rates(env), bounds.room(env, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    except bounds.BoundsFault as exc:
+        raise ConfigError(str(exc)) from exc
+
+
+def _metrics_port(env: Mapping[str, str], workers: int, others: set[int]) -> int:
+    text = env.get("DISPATCH_METRICS_PORT", "0")
+    port = int(text) if re.fullmatch(r"\d{1,5}", text) else -1
+    if not 0 <= port <= 65536 - workers:
+        raise ConfigError(f"DISPATCH_METRICS_PORT must be the first of {workers} port(s) up to 65535, not {text!r}")
+    if port and not others.isdisjoint(range(port, port + workers)):
+        raise ConfigError("DISPATCH_METRICS_PORT and the ports of the next workers must differ from the other two")
+    return port
 
 
 def normalised(url: str) -> str:

@@ -53,6 +53,8 @@ class Engines:
 
     def _begin(self, slot: str) -> list[asyncio.Task[None]]:
         d = self._dispatch
+        for counter in (metrics.RECONCILED, metrics.RESTORED):  # an increase is seen only of what was told as 0 before
+            counter.labels(slot)
         engine = Engine(d.store, d.records, d.catalog, d.intake, d.reconciler, slot, self._owner)
         projector = Projector(d.store, d.records, slot)
         return [

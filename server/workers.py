@@ -14,6 +14,7 @@ import structlog
 
 from server.config import Settings
 from server.node import services
+from server.stopping import stopped
 
 log = structlog.get_logger()
 PATIENCE_S = 15.0
@@ -22,10 +23,7 @@ PATIENCE_S = 15.0
 
 async def supervise(settings: Settings) -> None:
     """Until SIGTERM or Ctrl-C; then every worker drains. Raises EmbeddedError."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = stopped()
     async with services(settings) as running:
         workers = [asyncio.create_task(_keep(running, i, stop)) for i in range(running.workers)]
         await stop.wait()
@@ -34,7 +32,7 @@ async def supervise(settings: Settings) -> None:
 
 async def _keep(settings: Settings, number: int, stop: asyncio.Event) -> None:
     while not stop.is_set():
-        child = await _start(settings)
+        child = await _start(settings, number)
         log.info("worker_started", worker=number, pid=child.pid)
         ended, told = asyncio.create_task(child.wait()), asyncio.create_task(stop.wait())
         await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
@@ -46,7 +44,7 @@ async def _keep(settings: Settings, number: int, stop: asyncio.Event) -> None:
         await asyncio.sleep(random.uniform(0.5, 2.0))  # one that dies at once must not spin
 
 
-async def _start(settings: Settings) -> asyncio.subprocess.Process:
+async def _start(settings: Settings, number: int) -> asyncio.subprocess.Process:
     options = {
         "--host": settings.host,
         "--http-port": settings.http_port,
@@ -58,6 +56,7 @@ async def _start(settings: Settings) -> asyncio.subprocess.Process:
         "DISPATCH_REDIS_URL": settings.redis_url,
         "DISPATCH_DATABASE_URL": settings.database_url,
         "DISPATCH_SHARED_PORTS": "1",
+        "DISPATCH_METRICS_PORT": str(settings.metrics_port + number if settings.metrics_port else 0),
     }
     if settings.trust.secrets:  # it may be the one of the data directory
         given["DISPATCH_SECRET"] = settings.trust.secrets[0]

@@ -48,7 +48,8 @@ def test_every_option_and_variable_stands_in_the_table() -> None:
         for parameter in command.params:
             for option in parameter.opts:
                 assert re.search(rf"\| `[^|]*{name}[^|]*\|[^|]*`{option}`", table), (name, option)
-    variables = set(re.findall(r"DISPATCH_[A-Z_]+", (ROOT / "server" / "config.py").read_text()))
+    readers = [(ROOT / "server" / f"{name}.py").read_text() for name in ("config", "bounds")]
+    variables = set(re.findall(r"DISPATCH_[A-Z_]+", "".join(readers)))
     for variable in variables:
         assert f"| `{variable}` |" in table, variable
     for variable in re.findall(r"\| `(DISPATCH_[A-Z_]+)` \|", table):

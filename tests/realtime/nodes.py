@@ -28,6 +28,7 @@ from dispatch.scripts import key
 from realtime.answers import ServerMessage
 from realtime.connection import Connection
 from realtime.hub import Hub
+from realtime.limits import DEFAULT_RATES, Rates
 from realtime.listener import Listener
 from tests.conftest import SECRET, City
 from tests.realtime.gate import Hold
@@ -115,8 +116,8 @@ class Client:
 class WatchedHub(Hub):
     """Says what it has heard, and whom it has lost."""
 
-    def __init__(self, dispatch: Dispatch) -> None:
-        super().__init__(dispatch, heartbeat_seconds=20.0)
+    def __init__(self, dispatch: Dispatch, rates: Rates) -> None:
+        super().__init__(dispatch, heartbeat_seconds=20.0, rates=rates)
         self.heard: set[str] = set()
         self.losses: set[str] = set()
         self.changed = asyncio.Event()
@@ -200,9 +201,11 @@ class Node:
 
 
 @asynccontextmanager
-async def node(dispatch: Dispatch, *, bugs: int = 0, **limits: Any) -> AsyncIterator[Node]:
+async def node(
+    dispatch: Dispatch, *, bugs: int = 0, rates: Rates = DEFAULT_RATES, **limits: Any
+) -> AsyncIterator[Node]:
     """At the end nothing of it is left, and no bug was met but those that the test has made."""
-    hub = WatchedHub(dispatch)
+    hub = WatchedHub(dispatch, rates)
     listener = Listener(hub, **({"sweep_seconds": 0.02, "close_seconds": 5.0} | limits))
     sock = socket.create_server(("127.0.0.1", 0))
     faults: list[str] = []

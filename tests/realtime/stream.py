@@ -97,6 +97,9 @@ class Recorder:
     def lost(self, conn: Connection) -> None:
         self._events.put_nowait(Event("lost", conn))
 
+    def settle(self, conn: Connection, then: Callable[[], None]) -> None:
+        then()
+
     async def next(self, name: str) -> Event:
         async with asyncio.timeout(PATIENCE):
             event = await self._events.get()

@@ -6,7 +6,7 @@ from typing import Any
 from realtime.connection import Connection
 from realtime.switchboard import Switchboard
 from realtime.wire import JSON, Outbound
-from tests.realtime.stream import LIMITS, PING, PONG, Recorder, client_frame, request_head, text
+from tests.realtime.stream import CLOSE, LIMITS, PING, PONG, Recorder, client_frame, request_head, text
 
 
 class Tape(asyncio.Transport):
@@ -47,12 +47,20 @@ async def test_what_one_turn_says_is_one_write() -> None:
     conn.send(notice)
     conn.data_received(client_frame(PING, b"p") + text({"type": "ping"}))
     answer = Outbound({"type": "pong", "ref": None}).frame(JSON)
-    assert conn.unsent_bytes == 2 * len(notice.frame(JSON)) + len(answer)
+    pong = bytes((0x80 | PONG, 1)) + b"p"
+    assert conn.unsent_bytes == 2 * len(notice.frame(JSON)) + len(pong) + len(answer)
     assert tape.written == []
     await asyncio.sleep(0)
-    pong = bytes((0x80 | PONG, 1)) + b"p"
     assert tape.written == [notice.frame(JSON) * 2 + pong + answer]
     assert conn.unsent_bytes == 0
+
+
+async def test_an_answer_to_what_came_with_the_close_frame_does_not_follow_the_echo() -> None:
+    tape, conn = taped()
+    conn.data_received(text({"type": "ping"}) + client_frame(CLOSE, b"\x03\xe8"))
+    await asyncio.sleep(0)
+    assert tape.written == [bytes((0x80 | CLOSE, 2)) + b"\x03\xe8"]
+    assert tape.ended
 
 
 async def test_much_for_one_connection_does_not_wait_for_the_end_of_the_turn() -> None:

@@ -213,15 +213,15 @@ async def test_a_newer_session_replaces_a_valets_older_one_on_another_node(city:
 async def test_a_replacement_makes_nobody_at_the_door_be_read_again(city: City, here: Node) -> None:
     """Only what is said about agents as such: else many who come back at once would hold each other up."""
     agent, old = await here.valet(city, "v")
-    before = here.hub._sendings_away
+    before = here.hub._arrivals.sendings_away
     await here.agent(city, agent)
     await old.farewell()
-    assert here.hub._sendings_away == before
+    assert here.hub._arrivals.sendings_away == before
     await city.agent("w")
     await city.enter(await city.agent("w"))
     await city.agent("w", suspended=True)
     await here.heard(city)
-    assert here.hub._sendings_away == before + 1
+    assert here.hub._arrivals.sendings_away == before + 1
 
 
 async def test_a_region_newer_than_the_rules_that_a_node_knows(city: City, here: Node) -> None:

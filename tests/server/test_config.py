@@ -42,6 +42,11 @@ def test_external_servers(tmp_path: Path) -> None:
     assert settings.trust == Trust(Algorithm.HS256, None, secrets=("s" * 32,))
 
 
+def test_ports_for_metrics(tmp_path: Path) -> None:
+    assert read(tmp_path, EXTERNAL).metrics_port == 0
+    assert read(tmp_path, EXTERNAL | {"DISPATCH_METRICS_PORT": "65534"}, workers=2).metrics_port == 65534
+
+
 def test_without_urls_a_secret_is_made_once_for_the_owner_only(tmp_path: Path) -> None:
     first, second = read(tmp_path, {}), read(tmp_path, {})
     assert first.embedded
@@ -113,6 +118,13 @@ def test_a_wrong_trust_is_one_line(tmp_path: Path, env: dict[str, str], named: s
         (EXTERNAL | {"DISPATCH_SECRET": ""}, {}, "DISPATCH_SECRET is required"),
         ({"DISPATCH_SECRET_PREVIOUS": "old"}, {}, "DISPATCH_SECRET_PREVIOUS"),
         (EXTERNAL | {"DISPATCH_DRAIN_SECONDS": "soon"}, {}, "DISPATCH_DRAIN_SECONDS"),
+        (EXTERNAL | {"DISPATCH_METRICS_PORT": "-1"}, {}, "DISPATCH_METRICS_PORT must be the first of 1 port"),
+        (EXTERNAL | {"DISPATCH_METRICS_PORT": "many"}, {}, "DISPATCH_METRICS_PORT"),
+        (EXTERNAL | {"DISPATCH_METRICS_PORT": "65535"}, {"workers": 2}, "DISPATCH_METRICS_PORT must be the first of 2"),
+        (EXTERNAL | {"DISPATCH_METRICS_PORT": "7999"}, {"workers": 2}, "must differ"),
+        (EXTERNAL | {"DISPATCH_METRICS_PORT": "8001"}, {}, "must differ"),
+        (EXTERNAL | {"DISPATCH_LIMIT_MESSAGES": "fast"}, {}, "DISPATCH_LIMIT_MESSAGES"),
+        (EXTERNAL | {"DISPATCH_LIMIT_CONNECTIONS": "-1"}, {}, "DISPATCH_LIMIT_CONNECTIONS"),
         (EXTERNAL | {"DISPATCH_LOG_FORMAT": "xml"}, {}, "DISPATCH_LOG_FORMAT"),
         (EXTERNAL | {"DISPATCH_ORIGINS": "desk.example.com"}, {}, "DISPATCH_ORIGINS"),
         (EXTERNAL, {"http_port": 70000}, "--http-port"),
