@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo serve test faults faults-quick lint lock clean
+.PHONY: help install demo serve test bench faults faults-quick lint lock clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ serve: $(INSTALLED)  ## Run the server on its embedded Redis and PostgreSQL.
 
 test: $(INSTALLED)  ## Run every test, on real Redis and PostgreSQL.
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(INSTALLED)  ## Measure every figure beside its floor, in under ten minutes, and write docs/benchmarks.md.
+	$(BIN)/python -m loadtest.bench $(ARGS)
 
 faults: $(INSTALLED)  ## Provoke faults on real processes for half an hour, and judge every promise.
 	$(BIN)/python -m tests.faults $(ARGS)
