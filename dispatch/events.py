@@ -96,6 +96,11 @@ class Event:
         return cls(region, dict(zip(flat[::2], flat[1::2], strict=True)))
 
     @cached_property
+    def addressed(self) -> frozenset[str]:
+        """The same as `to`, for each of thousands who asks whether he is among them."""
+        return frozenset(self.to)
+
+    @cached_property
     def body(self) -> dict[str, Any]:
         body: dict[str, Any] = msgspec.msgpack.decode(self.packed)
         return body

@@ -59,7 +59,7 @@ class Hub:
             dispatch.people, lambda: iter(self._registry), self._forgotten, self._registry.unsent_bytes
         )
         self._commands = Commands(dispatch, self._gathering, self._spawn, self._send, self._set_status, self._forgotten)
-        self._notices = NoticeBoard(dispatch.notices, self._registry.begun, self._send, self._spawn)
+        self._notices = NoticeBoard(dispatch.notices, self._registry.begun, self._announce, self._spawn)
         self._tails = Tails(dispatch.store, self.hear, self._lost)
         self._expiry = Expiry(lambda: iter(self._registry), dispatch.verifier.leeway_ms, self._end)
         self._reading = asyncio.Semaphore(MOST_READING)
@@ -278,6 +278,12 @@ class Hub:
                 self._gathering.delivered(session, (message.message["order"]["id"],))
         if session.unsure:
             self._doubt([session])
+
+    def _announce(self, sessions: Iterable[Session], message: Outbound) -> None:
+        for session in sessions:
+            conn = self._registry.connection(session)
+            if conn is not None:
+                conn.send_at_once(message)
 
     def _end_sessions(self, event: Event) -> None:
         """Sessions that are over by the log's word; the log is how another node hears of it."""

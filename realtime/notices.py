@@ -23,7 +23,7 @@ from realtime.wire import Outbound
 log = structlog.get_logger()
 Begun = Callable[[], Iterable[Session]]
 """The sessions that were welcomed."""
-Tell = Callable[[Session, list[Outbound]], None]
+Tell = Callable[[Iterable[Session], Outbound], None]
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
 
@@ -80,11 +80,12 @@ class NoticeBoard:
             self._tell_whom_it_reaches(pinned, [each for each in self._begun() if _is_for(notice, each)])
 
     def _tell_whom_it_reaches(self, pinned: _Pinned, sessions: list[Session]) -> None:
+        if pinned.notice.near is None:
+            self._tell(sessions, pinned.outbound)
+            return
         elsewhere: list[AgentSession] = []
         for session in sessions:
-            if pinned.notice.near is None:
-                self._tell(session, [pinned.outbound])
-            elif isinstance(session, AgentSession):
+            if isinstance(session, AgentSession):
                 if session.agent.role == "valet" and session.position is not None:
                     self._tell_if_near(pinned, session, reaches(pinned.notice, session.position))
                 else:
@@ -94,7 +95,7 @@ class NoticeBoard:
 
     def _tell_if_near(self, pinned: _Pinned, session: AgentSession, near: bool) -> None:
         if near and not session.over:
-            self._tell(session, [pinned.outbound])
+            self._tell([session], pinned.outbound)
 
     async def _ask_where(self, pinned: _Pinned, sessions: list[AgentSession]) -> None:
         """A shop stands at its home; a valet who told no position on this session stands where he was last."""

@@ -271,7 +271,7 @@ class AgentSession(Session):
             self.jobs.pop(event.order_id, None)
             self._remember(event.order_id, _AFTER_JOB.get(event.type, NOT_OFFERED))
             return [telling.job(self.crs) if event.type is Type.COMPLETED else telling.unjob()]
-        if me in event.to:
+        if me in event.addressed:
             self._add_offer(event.order_id)
             return [telling.offer(self.crs)]
         return self._tell_candidate(telling) if event.order_id in self.offers else []

@@ -117,6 +117,8 @@ async def run_orders(venue: Venue, options: Options, progress: Progress) -> Resu
     people = cast.agents(FEW_AGENTS, GROUP)
     async with _performing(venue, options) as flat:
         if venue.beside_few is None:
+            if venue.open_orders > FEW_ORDERS:
+                raise RuntimeError(f"{venue.open_orders} orders are open already: there is no small case")
             progress("few open orders", 0.0)
             small = await flat.beside_few(people, options)
             few = venue.open_orders

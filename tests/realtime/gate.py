@@ -65,7 +65,7 @@ class Gate:
         self._passing.add(task)
         try:
             await _Passage(self._holds, reader, writer).run(self._server)
-        except (asyncio.CancelledError, OSError):
+        except* (asyncio.CancelledError, OSError):  # either side may reset the connection, also both at once
             writer.transport.abort()
         finally:
             writer.close()

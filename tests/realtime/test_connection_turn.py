@@ -5,7 +5,7 @@ from typing import Any
 
 from realtime.connection import Connection
 from realtime.switchboard import Switchboard
-from realtime.wire import JSON, Outbound
+from realtime.wire import JSON, CloseCode, Outbound
 from tests.realtime.stream import CLOSE, LIMITS, PING, PONG, Recorder, client_frame, request_head, text
 
 
@@ -53,6 +53,24 @@ async def test_what_one_turn_says_is_one_write() -> None:
     await asyncio.sleep(0)
     assert tape.written == [notice.frame(JSON) * 2 + pong + answer]
     assert conn.unsent_bytes == 0
+
+
+async def test_what_many_are_told_goes_out_at_once_and_never_before_what_waits() -> None:
+    tape, conn = taped()
+    notice = Outbound({"type": "notice"}, sheddable=True)
+    conn.send_at_once(notice)
+    assert tape.written == [notice.frame(JSON)]
+    first = Outbound({"type": "first"})
+    conn.send(first)
+    conn.send_at_once(notice)
+    await asyncio.sleep(0)
+    assert tape.written == [notice.frame(JSON), first.frame(JSON) + notice.frame(JSON)]
+    conn.close(CloseCode.KICKED, "go")
+    await asyncio.sleep(0)
+    said = len(tape.written)
+    conn.send_at_once(notice)
+    await asyncio.sleep(0)
+    assert len(tape.written) == said
 
 
 async def test_an_answer_to_what_came_with_the_close_frame_does_not_follow_the_echo() -> None:
