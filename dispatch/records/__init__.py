@@ -33,5 +33,6 @@ class Records:
     async def close(self) -> None:
         await self.ledger.close()
         await self.orders.close()
+        await self.agents.close()
         await self.requests.close()
         await self.database.close()

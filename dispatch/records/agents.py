@@ -4,6 +4,7 @@ Where an agent stands, whether he is reachable and what he holds is Redis' matte
 exactly one region.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from dispatch.records.database import Database
 from dispatch.records.rules import region_kept
+from dispatch.records.turns import Turns
 from dispatch.schema import AGENTS
 from geo.point import Point
 
@@ -35,11 +37,20 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
 class Agents:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._finding = Turns(self._find)
 
     async def find(self, agent_id: str) -> Agent | None:
-        async with self._database.statement() as connection:
-            row = (await connection.execute(select(AGENTS).where(AGENTS.c.id == agent_id))).one_or_none()
-        return None if row is None else _agent(row)
+        """Gathered: after a restart thousands come at once."""
+        return await self._finding.ask(agent_id)
+
+    async def close(self) -> None:
+        await self._finding.close()
+
+    async def _find(self, ids: Sequence[str]) -> list[Agent | None]:
+        async with self._database.line() as connection:
+            rows = await connection.fetch(_FIND, list(set(ids)))
+        found = {row["id"]: _agent(dict(row)) for row in rows}
+        return [found.get(agent_id) for agent_id in ids]
 
     async def put(self, agent: Agent, at: int) -> Agent | None:
         """The profile as it stands now; None when its region is gone."""
@@ -63,7 +74,7 @@ class Agents:
         async with self._database.transaction() as connection:
             if await connection.scalar(region_kept(agent.region)) is None:
                 return None
-            return _agent((await connection.execute(upsert.returning(AGENTS))).one())
+            return _agent((await connection.execute(upsert.returning(AGENTS))).one()._mapping)
 
     async def rehome(self, agent: Agent, region: str) -> Agent | None:
         """The profile with another region; None when it was put anew since it was read, or the region is gone."""
@@ -73,7 +84,7 @@ class Agents:
             if await connection.scalar(region_kept(region)) is None:
                 return None
             row = (await connection.execute(moved.returning(AGENTS))).one_or_none()
-        return None if row is None else _agent(row)
+        return None if row is None else _agent(row._mapping)
 
     async def page(
         self, *, regions: frozenset[str] | None, role: str | None, limit: int, after: str | None
@@ -87,16 +98,19 @@ class Agents:
         if after is not None:
             query = query.where(AGENTS.c.id > after)
         async with self._database.statement() as connection:
-            return [_agent(row) for row in await connection.execute(query)]
+            return [_agent(row._mapping) for row in await connection.execute(query)]
 
     async def of_region(self, region: str) -> list[Agent]:
         query = select(AGENTS).where(AGENTS.c.region == region).order_by(AGENTS.c.id)
         async with self._database.statement() as connection:
-            return [_agent(row) for row in await connection.execute(query)]
+            return [_agent(row._mapping) for row in await connection.execute(query)]
 
 
-def _agent(row: object) -> Agent:
-    get = row._mapping  # type: ignore[attr-defined]  # a SQLAlchemy Row
+_FIND = f"SELECT {', '.join(AGENTS.c.keys())} FROM agents WHERE id = ANY($1::text[])"
+
+
+def _agent(get: Mapping[Any, Any]) -> Agent:
+    """From a row of the whole table."""
     home = None if get["home_lat"] is None else Point(lat=get["home_lat"], lon=get["home_lon"])
     return Agent(
         id=get["id"],

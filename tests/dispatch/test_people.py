@@ -307,3 +307,11 @@ async def test_an_offer_is_live_until_it_is_declined(city: City) -> None:
     assert found is not None
     assert found.status is Status.OPEN
     assert not await city.dispatch.people.offered(found, agent.id)
+
+
+async def test_profiles_that_are_asked_for_at_once_are_each_ones_own(city: City) -> None:
+    agents = [await city.agent(name) for name in ("a", "b")]
+    find = city.dispatch.records.agents.find
+    asked = [agents[1].id, "nobody", agents[0].id, agents[1].id]
+    found = await asyncio.gather(*map(find, asked))
+    assert [each.id if each else None for each in found] == [agents[1].id, None, agents[0].id, agents[1].id]
