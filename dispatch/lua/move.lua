@@ -23,11 +23,12 @@ local function track(agent_id, lat, lon)
   end
 end
 
+local at = {} -- where everybody is now: one call for all, at most 3,000 values
 for _, move in ipairs(cmsgpack.unpack(moves)) do
   local agent_id, session_id, lat, lon = move[1], move[2], move[3], move[4]
   local p = redis.call('HMGET', key('agent', agent_id), 'role', 'status', 'matched_at', 'matched_lat', 'matched_lon')
   if p[1] == 'valet' and redis.call('ZSCORE', key('sessions', agent_id), session_id) then
-    redis.call('GEOADD', key('geo', 'valet'), lon, lat, agent_id)
+    at[#at + 1], at[#at + 2], at[#at + 3] = lon, lat, agent_id
     if p[2] == 'available' and (now - (p[3] or 0) >= tonumber(match_ms) or far(p, tonumber(lat), tonumber(lon))) then
       redis.call('HSET', key('agent', agent_id), 'lat', lat, 'lon', lon,
         'matched_at', int(now), 'matched_lat', lat, 'matched_lon', lon)
@@ -38,4 +39,5 @@ for _, move in ipairs(cmsgpack.unpack(moves)) do
     track(agent_id, lat, lon)
   end
 end
+if #at > 0 then redis.call('GEOADD', key('geo', 'valet'), unpack(at)) end
 return {'ok', {}, ''}
