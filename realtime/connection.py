@@ -104,10 +104,11 @@ class Connection(asyncio.Protocol):
     def send_at_once(self, outbound: Outbound) -> None:
         """The same for what thousands are told in this turn: not held back, where nothing else is. To come back to
         each of them at the end of the turn would cost more than it saves."""
-        transport = self._transport
-        if self._out is None and self._speaks and not transport.get_write_buffer_size() and not transport.is_closing():
+        transport, frame = self._transport, outbound.frame(self.codec)
+        keeps_up = self._out is None and not transport.get_write_buffer_size() and not transport.is_closing()
+        if keeps_up and self._speaks and len(frame) <= self._board.limits.max_unsent // 2:
             self._board.counters.sent += 1
-            transport.write(outbound.frame(self.codec))
+            transport.write(frame)
         else:
             self.send(outbound)
 
