@@ -212,7 +212,7 @@ async def services(settings: Settings) -> AsyncIterator[Settings]:
 def _spare_the_collector() -> None:
     """What was made until now stays, and need not be looked at again; what is dropped later leaves few cycles.
 
-    With Python's defaults the search for cycles among thousands of sessions is a tenth of what a grab costs.
+    With Python's defaults the search for cycles among thousands of sessions is a third of what a grab costs.
     """
     gc.collect()
     gc.freeze()

@@ -38,8 +38,6 @@ local function why_not(agent_id, p, f)
   return nil
 end
 
-local MOST_UNPACKED = 1000 -- Lua's stack ends at some 8,000 values
-
 -- `of`: the round that made the offers, or `hall`.
 local function note_offers(o, agents, of)
   local flat, mark = {}, of .. ':' .. int(now)

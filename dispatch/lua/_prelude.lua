@@ -12,6 +12,8 @@ if (redis.call('GET', key('epoch')) or '') ~= epoch then return {'unavailable'} 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
+local MOST_UNPACKED = 1000 -- names, or pairs, in one call: Lua's stack ends at some 8,000 values
+
 local emitted, entries = {}, {}
 local function with_earlier() end -- `_emit` has another
 

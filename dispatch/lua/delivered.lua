@@ -3,8 +3,6 @@
 -- KEYS: n
 -- ARGV: marks
 -- Answers: ok
-local MOST_READ = 2000 -- Lua's stack ends at some 8,000 values
-
 -- One order's marks: agents and `what,agent` by turns. A call for all of them to read, another one to write.
 local function mark_order(order_id, fields)
   local found, fresh = redis.call('HMGET', key('offers', order_id), unpack(fields)), {}
@@ -22,7 +20,7 @@ for _, mark in ipairs(cmsgpack.unpack(marks)) do
   local fields = of_order[order_id] or {}
   fields[#fields + 1], fields[#fields + 2] = agent_id, what .. ',' .. agent_id
   of_order[order_id] = fields
-  if #fields >= MOST_READ then
+  if #fields >= 2 * MOST_UNPACKED then
     mark_order(order_id, fields)
     of_order[order_id] = nil
   end
