@@ -3,6 +3,7 @@
 -- KEYS: n
 -- ARGV: marks
 -- Answers: ok
+
 -- One order's marks: agents and `what,agent` by turns. A call for all of them to read, another one to write.
 local function mark_order(order_id, fields)
   local found, fresh = redis.call('HMGET', key('offers', order_id), unpack(fields)), {}
