@@ -151,17 +151,13 @@ class Connection(asyncio.Protocol):
             data = self._shake(data)
         if not data or self._phase is _Phase.GONE:
             return
-        framing = self._framing
-        framing.receive_data(data)
-        self._queue_framing()
-        self._speaks = self._speaks and framing.state is OPEN
-        for frame in framing.frames_received():
-            # Messages that arrived together with the client's close frame still count; after ours none does.
-            if self._phase is not _Phase.OPEN:
-                break
-            if frame.opcode in DATA_OPCODES:
-                self._take(frame)
-        self._settle()
+        messages = self._framing.whole_messages(data)
+        if messages is None:
+            self._parse(data)
+            return
+        for payload in messages:
+            if self._phase is _Phase.OPEN:
+                self._hand_on(payload)
 
     def eof_received(self) -> None:
         if self._phase is not _Phase.GONE:
@@ -260,6 +256,19 @@ class Connection(asyncio.Protocol):
         self._transport.write(board.admission.refusal())
         self._transport.write_eof()
 
+    def _parse(self, data: bytes) -> None:
+        framing = self._framing
+        framing.receive_data(data)
+        self._queue_framing()
+        self._speaks = self._speaks and framing.state is OPEN
+        for frame in framing.frames_received():
+            # Messages that arrived together with the client's close frame still count; after ours none does.
+            if self._phase is not _Phase.OPEN:
+                break
+            if frame.opcode in DATA_OPCODES:
+                self._take(frame)
+        self._settle()
+
     def _take(self, frame: Frame) -> None:
         """One data frame: join fragments, check kind and size, hand on the message."""
         if frame.opcode is not Opcode.CONT and frame.opcode != self.codec.opcode:
@@ -272,13 +281,13 @@ class Connection(asyncio.Protocol):
             if not frame.fin:
                 return
             payload, self._gathered = bytes(gathered), None
-        if len(payload) > self._board.limits.max_message:
-            self.close(CloseCode.FRAME_TOO_LARGE, "the message is too large")
-            return
         self._hand_on(payload)
 
     def _hand_on(self, payload: bytes) -> None:
         board = self._board
+        if len(payload) > board.limits.max_message:
+            self.close(CloseCode.FRAME_TOO_LARGE, "the message is too large")
+            return
         try:
             message = self.codec.decode(payload)
         except Malformed as fault:
