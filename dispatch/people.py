@@ -25,7 +25,7 @@ MOST_LISTED = 100
 """Entries in a list of `welcome`; the rest by HTTP."""
 REACHABLE_MS = 45_000
 MATCH_MS, MATCH_M = 5_000, 100
-"""A moving agent is matched at most this often, or this far apart."""
+"""A moving agent is matched each so many metres, or after so long when he came half as far."""
 TRACK_MS = 5_000
 """How often at most a customer hears where the agent is who comes to him."""
 _SESSIONS = {"valet": 1}

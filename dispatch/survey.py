@@ -79,8 +79,11 @@ class Survey:
         return found
 
     async def _indexed(self, region: str) -> set[str]:
+        roles = get_args(AgentRole)
+        groups = await self._store.direct([("SMEMBERS", key(region, "reach", role)) for role in roles])
         ranked = [key(region, name) for name in ("deadlines", "desk", "hall")]
-        ranked += [key(region, "wanting", role) for role in get_args(AgentRole)]
+        for role, found in zip(roles, groups, strict=True):
+            ranked += [key(region, "wanting", f"{role}:{group.decode()}") for group in found]
         replies = await self._store.direct(
             [*(("ZRANGE", name, 0, -1) for name in ranked), ("SMEMBERS", key(region, "held"))]
         )

@@ -1,4 +1,12 @@
 -- Orders: load, change, and the one way to write: `commit`. Validate first, write last: Lua has no rollback.
+
+-- Where agents find the order while its round has room: '' or `group lon lat audience`. A group is of one radius and
+-- one kind, so that an agent's search meets no order that is out of reach or not in his skills, however many there are.
+local function wanted_at(f)
+  if f.status ~= STATUS.open or tonumber(f.round_offered) >= tonumber(f.limit) then return '' end
+  return f.radius_m .. ':' .. f.kind .. ' ' .. f.lon .. ' ' .. f.lat .. ' ' .. f.audience
+end
+
 local function load(id)
   local flat = redis.call('HGETALL', key('order', id))
   if #flat == 0 then return nil end
@@ -8,6 +16,7 @@ local function load(id)
     elseif flat[i] ~= 'tracked_at' then f[flat[i]] = flat[i + 1] end
   end
   o.f, o.was, o.was_on_desk = f, HELD[f.status] and f.agent_id or '', f.desk_at ~= ''
+  o.wanted = wanted_at(f)
   return o
 end
 
@@ -27,6 +36,29 @@ local function append(fields)
   return entry
 end
 
+-- `reach` names the groups of a role; a search that finds one empty takes it out.
+local function want(o)
+  local at = wanted_at(o.f)
+  if at == o.wanted then return end
+  local group, audience = string.match(o.wanted, '^(%S+) .* (%S+)$')
+  for role in string.gmatch(audience or '', '[^,]+') do redis.call('ZREM', key('wanting', role .. ':' .. group), o.id) end
+  group, audience = string.match(at, '^(%S+) .* (%S+)$')
+  for role in string.gmatch(audience or '', '[^,]+') do
+    redis.call('GEOADD', key('wanting', role .. ':' .. group), o.f.lon, o.f.lat, o.id)
+    redis.call('SADD', key('reach', role), group)
+  end
+  o.wanted = at
+end
+
+-- Whatever its state says: for an order whose indexes are not to be believed.
+local function unwant(id)
+  for _, role in ipairs(ROLES) do
+    for _, group in ipairs(redis.call('SMEMBERS', key('reach', role))) do
+      redis.call('ZREM', key('wanting', role .. ':' .. group), id)
+    end
+  end
+end
+
 -- The region's indexes follow from the order's state alone; every commit puts them right. Every unfinished order
 -- stands in `deadlines`, `desk` or `held`: there reconciliation finds it.
 local function index(o)
@@ -35,11 +67,7 @@ local function index(o)
   else redis.call('ZREM', key('deadlines'), o.id) end
   if f.desk_at ~= '' then redis.call('ZADD', key('desk'), f.desk_at, o.id)
   elseif o.was_on_desk then redis.call('ZREM', key('desk'), o.id) end
-  local room = f.status == STATUS.open and tonumber(f.round_offered) < tonumber(f.limit)
-  for _, role in ipairs(ROLES) do -- all: the policy's audience may be another one than a round ago
-    if room and has(',' .. f.audience .. ',', role) then redis.call('GEOADD', key('wanting', role), f.lon, f.lat, o.id)
-    else redis.call('ZREM', key('wanting', role), o.id) end
-  end
+  want(o)
   -- By the area that candidates see: whoever bisects the hall's radius learns no more than that.
   if f.status == STATUS.open then
     redis.call('GEOADD', key('hall'), string.format('%.3f', f.lon), string.format('%.3f', f.lat), o.id)

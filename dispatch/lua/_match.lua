@@ -125,8 +125,6 @@ local function start_round(o, terms, forget, kind, actor, data)
     redis.call('DEL', key('offers', o.id))
     set(o, {offered = 0})
   end
-  local reach = key('reach')
-  if tonumber(redis.call('GET', reach) or '0') < terms.radius_m then redis.call('SET', reach, int(terms.radius_m)) end
   set(o, {status = STATUS.open, round = terms.round, rounds = terms.rounds, radius_m = terms.radius_m, limit = terms.limit,
     audience = terms.audience, stall = terms.stall, round_offered = 0, due_at = now + terms.duration_ms,
     round_bonus_fen = terms.bonus_fen})
@@ -137,11 +135,11 @@ local function start_round(o, terms, forget, kind, actor, data)
   commit(o, kind, actor, data, agents)
 end
 
--- One open order against one agent: offers it if it may be offered. Returns true when it was.
-local function offer_if_wanted(agent_id, p, order_id, distance_m)
+-- One open order in reach of one agent: offers it if it may be offered. Returns true when it was.
+local function offer_if_wanted(agent_id, p, order_id)
   if redis.call('HEXISTS', key('offers', order_id), agent_id) == 1 then return false end
   local o = load(order_id)
-  if not o or distance_m > tonumber(o.f.radius_m) or why_not(agent_id, p, o.f) then return false end
+  if not o or why_not(agent_id, p, o.f) then return false end
   note_offers(o, {agent_id}, o.f.round)
   set(o, {round_offered = o.f.round_offered + 1, offered = o.f.offered + 1})
   commit(o, 'offered', 'engine:', {round = tonumber(o.f.round), agents = {agent_id}}, {agent_id})
@@ -156,24 +154,35 @@ local function offer_in_hall(o, agent_id, actor)
   commit(o, 'offered', actor, {round = tonumber(o.f.round), agents = {agent_id}, hall = true}, {agent_id})
 end
 
--- The agent became eligible, came nearer or has room again: the open orders that want him, at most `enough` at a
--- time (the refresh goes on). ANY order of hits; small first, then double, until enough or all were seen.
-local function match_agent(agent_id, p, enough)
-  if not p or not p.lat or why_idle(agent_id, p) then return end
-  local reach, count, seen = redis.call('GET', key('reach')), 16, {}
-  if not reach then return end
+-- Those of one group that are in reach of him: ANY order of hits; small first, then double, until enough or all were
+-- seen. Returns how many more he may be offered.
+local function match_group(agent_id, p, group, enough)
+  local wanting, radius_m = key('wanting', p.role .. ':' .. group), string.match(group, '^%d+')
+  local count, seen = 16, {}
   while true do
-    local hits = redis.call('GEOSEARCH', key('wanting', p.role), 'FROMLONLAT', p.lon, p.lat, 'BYRADIUS', reach, 'm',
-      'COUNT', count, 'ANY', 'WITHDIST')
-    for _, hit in ipairs(hits) do
-      if not seen[hit[1]] then
-        seen[hit[1]] = true
-        if offer_if_wanted(agent_id, p, hit[1], tonumber(hit[2])) then enough = enough - 1 end
-        if enough < 1 then return end
+    local hits = redis.call('GEOSEARCH', wanting, 'FROMLONLAT', p.lon, p.lat, 'BYRADIUS', radius_m, 'm',
+      'COUNT', count, 'ANY')
+    for _, order_id in ipairs(hits) do
+      if not seen[order_id] then
+        seen[order_id] = true
+        if offer_if_wanted(agent_id, p, order_id) then enough = enough - 1 end
+        if enough < 1 then return enough end
       end
     end
-    if #hits < count then return end
+    if #hits < count then break end
     count = count * 2
+  end
+  if not next(seen) and redis.call('EXISTS', wanting) == 0 then redis.call('SREM', key('reach', p.role), group) end
+  return enough
+end
+
+-- The agent became eligible, came nearer or has room again: the open orders that want him, at most `enough` at a
+-- time (the refresh goes on).
+local function match_agent(agent_id, p, enough)
+  if not p or not p.lat or why_idle(agent_id, p) then return end
+  for _, group in ipairs(redis.call('SMEMBERS', key('reach', p.role))) do
+    if has(p.skills, string.match(group, ':(.+)$')) then enough = match_group(agent_id, p, group, enough) end
+    if enough < 1 then return end
   end
 end
 

@@ -6,5 +6,6 @@
 local o = load(order_id)
 local nothing = {due_at = '', desk_at = '', status = '', round_offered = '0', limit = '0', audience = '', agent_id = ''}
 redis.call('DEL', order_key, offers_key)
-index({id = order_id, f = nothing, was = o and o.was or '', was_on_desk = true})
+unwant(order_id)
+index({id = order_id, f = nothing, was = o and o.was or '', was_on_desk = true, wanted = ''})
 return {'ok', emitted, ''}

@@ -1,16 +1,17 @@
--- Positions of valets, gathered by a hub. A moving agent is matched at most each `match_ms` or `match_m`; what that
--- leaves out, the refresh makes up. An old session's position does not count; a shop stands at its home. The customers
+-- Positions of valets, gathered by a hub. A moving agent is matched each `match_m`, or after `match_ms` when he came half
+-- as far: whoever stands is found by new orders, and what this leaves out, the refresh makes up. An old session's position does not count; a shop stands at its home. The customers
 -- of orders that he is on his way with hear where he is, of each order at most each `track_ms`.
 -- KEYS: seen
 -- ARGV: moves match_ms match_m track_ms
 -- USES: emit match
 -- Answers: ok
-local function far(p, lat, lon)
+local function is_due(p, lat, lon)
   local mlat, mlon = tonumber(p[4] or ''), tonumber(p[5] or '')
   if not mlat then return true end
   local dy = (lat - mlat) * 111195
   local dx = (lon - mlon) * 111195 * math.cos(math.rad(lat))
-  return dx * dx + dy * dy > match_m * match_m
+  local moved = (dx * dx + dy * dy) / (match_m * match_m)
+  return moved > 1 or (moved > 0.25 and math.abs(now - (p[3] or 0)) >= tonumber(match_ms))
 end
 
 local function track(agent_id, lat, lon)
@@ -29,7 +30,7 @@ for _, move in ipairs(cmsgpack.unpack(moves)) do
   local p = redis.call('HMGET', key('agent', agent_id), 'role', 'status', 'matched_at', 'matched_lat', 'matched_lon')
   if p[1] == 'valet' and redis.call('ZSCORE', key('sessions', agent_id), session_id) then
     at[#at + 1], at[#at + 2], at[#at + 3] = lon, lat, agent_id
-    if p[2] == 'available' and (now - (p[3] or 0) >= tonumber(match_ms) or far(p, tonumber(lat), tonumber(lon))) then
+    if p[2] == 'available' and is_due(p, tonumber(lat), tonumber(lon)) then
       redis.call('HSET', key('agent', agent_id), 'lat', lat, 'lon', lon,
         'matched_at', int(now), 'matched_lat', lat, 'matched_lon', lon)
       match_agent(agent_id, profile(agent_id), 20)

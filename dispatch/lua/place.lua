@@ -7,7 +7,7 @@
 local again = replayed()
 if again then return again end
 if redis.call('EXISTS', order_key) == 1 then return {'exists', emitted, ''} end
-local o = {id = order_id, f = cmsgpack.unpack(state), dirty = {}, was = '', was_on_desk = false}
+local o = {id = order_id, f = cmsgpack.unpack(state), dirty = {}, was = '', was_on_desk = false, wanted = ''}
 set(o, o.f)
 if lies_ahead(opens_at) then
   set(o, {status = STATUS.scheduled, due_at = opens_at})

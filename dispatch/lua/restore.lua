@@ -5,19 +5,12 @@
 -- ARGV: states ttl_ms
 -- USES: emit
 -- Answers: ok
-local reach = tonumber(redis.call('GET', key('reach')) or '0') -- how far agents look for orders
-
 local function restore(id, f)
   local o, flat = load(id), {}
-  if f.status == STATUS.open then
-    f.due_at = int(now)
-    if reach < (tonumber(f.radius_m) or 0) then -- an order may be known as placed, and not yet as opened
-      reach = tonumber(f.radius_m)
-      redis.call('SET', key('reach'), f.radius_m)
-    end
-  end
+  if f.status == STATUS.open then f.due_at = int(now) end
   redis.call('DEL', key('order', id), key('offers', id))
-  index({id = id, f = f, was = o and o.was or '', was_on_desk = true})
+  unwant(id)
+  index({id = id, f = f, was = o and o.was or '', was_on_desk = true, wanted = ''})
   for name, value in pairs(f) do
     flat[#flat + 1] = name
     flat[#flat + 1] = value

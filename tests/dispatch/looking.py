@@ -95,6 +95,12 @@ async def members(city: City, *names: str) -> set[str]:
     return {member.decode() for member in found}
 
 
+async def wanting(city: City, role: str) -> set[str]:
+    """The orders that agents of the role find: those of all groups."""
+    groups = await members(city, "reach", role)
+    return {order_id for group in groups for order_id in await members(city, "wanting", f"{role}:{group}")}
+
+
 async def offered(city: City, order_id: str) -> set[str]:
     """The agents who have an offer of the order."""
     fields = await redis(city, "HKEYS", key(city.region, "offers", order_id))
@@ -117,7 +123,7 @@ async def check_indexes(city: City, order_id: str) -> None:
     room = f["status"] == "open" and int(f["round_offered"]) < int(f["limit"])
     for role in ("valet", "shop"):
         wanted = room and role in f["audience"].split(",")
-        assert (order_id in await members(city, "wanting", role)) is wanted
+        assert (order_id in await wanting(city, role)) is wanted
     assert await _holders(city, order_id) == ([f["agent_id"]] if f["status"] in HELD else [])
     assert (order_id in await members(city, "held")) is (f["status"] in HELD)
     if f["status"] not in TERMINAL:  # reconciliation finds it

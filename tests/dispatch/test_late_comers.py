@@ -27,6 +27,7 @@ from tests.dispatch.looking import (
     policy,
     redis,
     script,
+    wanting,
 )
 from tests.dispatch.looking import order as in_redis
 from tests.dispatch.matching import ROUNDS, names, told, widen
@@ -84,6 +85,17 @@ async def test_a_small_move_is_matched_by_the_next_refresh(city: City) -> None:
     assert not await late.is_offered()
     assert await city.dispatch.people.refresh(city.region, [(late.agent.id, late.session)]) == []
     assert await late.is_offered()
+
+
+@pytest.mark.parametrize(("metres", "matched"), [(30, False), (70, True)])
+async def test_after_a_while_half_the_way_is_enough(
+    city: City, monkeypatch: pytest.MonkeyPatch, metres: int, matched: bool
+) -> None:
+    """He who stands is not matched again for the errors of his receiver: new orders find him where he is."""
+    late = await _late(city, north_m=1000 + metres - 5)
+    monkeypatch.setattr("dispatch.people.MATCH_MS", 0)
+    await city.dispatch.people.move(city.region, [(late.agent.id, late.session, city.at(995))])
+    assert await late.is_offered() is matched
 
 
 async def test_who_is_no_longer_paused_is_offered_it(city: City) -> None:
@@ -175,10 +187,10 @@ async def test_among_many_orders_that_do_not_want_him_he_finds_the_one_that_does
 async def test_an_order_left_over_by_a_former_audience_is_wanted_no_more(city: City) -> None:
     kind = await policy(city, rounds=ROUNDS, audience=["valet", "shop"])
     order = await city.place(kind)
-    assert await members(city, "wanting", "shop") == {order.id}
+    assert await wanting(city, "shop") == {order.id}
     await widen(city, order, 2, audience="valet")
-    assert await members(city, "wanting", "shop") == set()
-    assert await members(city, "wanting", "valet") == {order.id}
+    assert await wanting(city, "shop") == set()
+    assert await wanting(city, "valet") == {order.id}
 
 
 async def test_who_declined_it_is_not_offered_it_again_and_the_round_goes_on(city: City) -> None:

@@ -1,16 +1,20 @@
 """Whom an order is offered to when it opens and when it widens."""
 
+import re
+
 from ulid import ULID
 
 from dispatch.clock import now_ms
 from geo.point import Point
-from tests.conftest import City
+from tests.conftest import SERVICE, City
 from tests.dispatch.looking import (
     check_log,
     log_of,
     members,
     offered,
     policy,
+    redis,
+    wanting,
 )
 from tests.dispatch.matching import ROUNDS, names, told, widen
 
@@ -22,7 +26,7 @@ async def test_the_nearest_come_first_and_no_more_than_the_limit(city: City) -> 
     order = await city.place(kind)
     assert await told(city, order) == [[], ["a", "b", "c"]]
     assert (order.offered, order.round, order.rounds) == (3, 1, 3)
-    assert await members(city, "wanting", "valet") == set()  # the round is full
+    assert await wanting(city, "valet") == set()  # the round is full
 
 
 async def test_the_radius_is_kept(city: City) -> None:
@@ -136,3 +140,39 @@ async def test_a_round_for_thousands_is_one_event(city: City) -> None:
     order = await city.place(kind)
     assert order.offered == 9_000
     assert set((await log_of(city, order.id))[-1].to) == set(agents)
+
+
+async def test_a_group_is_of_one_radius_and_one_kind_and_goes_with_its_last_order(city: City) -> None:
+    near = await policy(city, "near", rounds=[{"radius_m": 1000, "limit": 5, "seconds": 60}])
+    far = await policy(city, "far", rounds=[{"radius_m": 9000, "limit": 5, "seconds": 60}], audience=["valet", "shop"])
+    orders = [await city.place(near), await city.place(far)]
+    assert await members(city, "reach", "valet") == {f"1000:{near}", f"9000:{far}"}
+    assert await members(city, "reach", "shop") == {f"9000:{far}"}
+    for order in orders:
+        assert await wanting(city, "valet") >= {order.id}
+        await city.dispatch.desk.cancel(SERVICE, order, "it started again")
+    assert await wanting(city, "valet") == set()
+    await city.valet("v", skills=(near, far))  # who searches, tidies
+    assert await members(city, "reach", "valet") == set()
+    assert await members(city, "reach", "shop") == {f"9000:{far}"}
+
+
+async def test_the_search_meets_no_order_beyond_its_own_reach_nor_of_another_kind(city: City) -> None:
+    """However far another order reaches: else each of them would cost every agent around."""
+    kind = await policy(city, rounds=[{"radius_m": 500, "limit": 5, "seconds": 60}])
+    other = await policy(city, "other", rounds=[{"radius_m": 50_000, "limit": 5, "seconds": 60}])
+    wide = await city.place(other)
+    for number in range(20):
+        await city.place(kind, 2000 + number)
+    before = await _calls(city, "hexists")
+    await city.valet("v", skills=(kind,))
+    assert await _calls(city, "hexists") == before
+    agent = await city.valet("w", skills=(kind, other))
+    assert await offered(city, wide.id) == {agent.id}
+    assert await _calls(city, "hexists") == before + 2  # to offer it, and to list it for him
+
+
+async def _calls(city: City, command: str) -> int:
+    stats: bytes = await redis(city, "INFO", "commandstats")
+    found = re.search(rf"cmdstat_{command}:calls=(\d+)", str(stats))
+    return int(found[1]) if found else 0

@@ -16,6 +16,7 @@ from dispatch.order import Order as DispatchOrder
 from dispatch.scripts import Script, key
 from dispatch.state import order_of
 from tests.conftest import City
+from tests.dispatch.looking import wanting
 from tests.models.orders import Order, read
 
 _PROBE = """
@@ -100,7 +101,7 @@ async def _region(city: City, after: tuple[int, int]) -> dict[str, Any]:
         "hall": ("ZRANGE", key(r, "hall"), 0, -1),
         "held": ("SMEMBERS", key(r, "held")),
         "reachable": ("ZRANGE", key(r, "seen"), 0, -1),
-        **{f"{name}.{role}": ("ZRANGE", key(r, name, role), 0, -1) for name in ("wanting", "geo") for role in ROLES},
+        **{f"geo.{role}": ("ZRANGE", key(r, "geo", role), 0, -1) for role in ROLES},
     }
     found = dict(zip(commands, await city.dispatch.store.direct([*commands.values()]), strict=True))
     return {
@@ -113,7 +114,7 @@ async def _region(city: City, after: tuple[int, int]) -> dict[str, Any]:
         "hall": _names(found["hall"]),
         "held": _names(found["held"]),
         "reachable": _names(found["reachable"]),
-        "wanting": {role: _names(found[f"wanting.{role}"]) for role in ROLES},
+        "wanting": {role: await wanting(city, role) for role in ROLES},
         "standing": {role: _names(found[f"geo.{role}"]) for role in ROLES},
     }
 
