@@ -47,8 +47,8 @@ class Mode(StrEnum):
     MIXED = "mixed"
     FLAT_AGENTS = "flat_agents"
     DEADLINES = "deadlines"
-    POSITIONS = "positions"
     FLAT_ORDERS = "flat_orders"
+    POSITIONS = "positions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ class Measurement:
     roles: Sequence[str]
 
 
-# What one leaves at a venue (agents, open orders) serves the next; on its hub, `idle` comes first.
+# What one leaves at a venue (agents, open orders) serves the next; on its hub, `idle` comes first. Should one fail, the
+# next has a new venue: `flat_orders` then makes its small case itself, which it could not behind `positions`.
 MEASUREMENTS: Mapping[Mode, Measurement] = {
     Mode.STORM: Measurement(storm.run, storm.DEFAULTS, storm.ROLES),
     Mode.NODES: Measurement(nodes.run, nodes.DEFAULTS, nodes.ROLES),
@@ -69,8 +70,8 @@ MEASUREMENTS: Mapping[Mode, Measurement] = {
     Mode.MIXED: Measurement(mixed.run, mixed.DEFAULTS, mixed.ROLES),
     Mode.FLAT_AGENTS: Measurement(flat.run_agents, flat.DEFAULTS_OF_AGENTS, flat.ROLES),
     Mode.DEADLINES: Measurement(deadlines.run, deadlines.DEFAULTS, deadlines.ROLES),
-    Mode.POSITIONS: Measurement(positions.run, positions.DEFAULTS, positions.ROLES),
     Mode.FLAT_ORDERS: Measurement(flat.run_orders, flat.DEFAULTS_OF_ORDERS, flat.ROLES),
+    Mode.POSITIONS: Measurement(positions.run, positions.DEFAULTS, positions.ROLES),
 }
 
 

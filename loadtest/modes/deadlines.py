@@ -20,9 +20,9 @@ ROLES = ("all",)
 LIMIT_MS = 100.0
 AT_ONCE = 64
 CALIBRATION = 500
-RESERVE = 1.3
+RESERVE = 1.1
 """The first deadline lies so much further ahead than the posting of all should take."""
-AFTER_MS = 3_000
+AFTER_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
