@@ -50,6 +50,15 @@ local function want(o)
   o.wanted = at
 end
 
+-- All offers of an order end. What stands in an inbox stands in its order's `offers`, too, while the order is wanted:
+-- so one look at his inbox tells an agent which of the orders around he was offered.
+local function forget_offers(order_id)
+  for _, agent_id in ipairs(redis.call('HKEYS', key('offers', order_id))) do
+    if not string.find(agent_id, ',', 1, true) then redis.call('ZREM', key('inbox', agent_id), order_id) end
+  end
+  redis.call('DEL', key('offers', order_id))
+end
+
 -- Whatever its state says: for an order whose indexes are not to be believed.
 local function unwant(id)
   for _, role in ipairs(ROLES) do

@@ -19,19 +19,19 @@ local function keep_profile(agent_id, card)
   redis.call('HSET', key('agent', agent_id), unpack(flat))
 end
 
--- Why the agent may be offered nothing at all, or nil.
-local function why_idle(agent_id, p)
+-- Why the agent may be offered nothing at all, or nil. `in_geo`: he was found there, where only the reachable stand.
+local function why_idle(agent_id, p, in_geo)
   if p.suspended then return 'suspended' end
-  if not redis.call('ZSCORE', key('seen'), agent_id) then return 'unreachable' end
+  if not in_geo and not redis.call('ZSCORE', key('seen'), agent_id) then return 'unreachable' end
   if not p.available then return 'paused' end
   if redis.call('SCARD', key('jobs', agent_id)) >= p.capacity then return 'at_capacity' end
   return nil
 end
 
-local function why_not(agent_id, p, f)
+local function why_not(agent_id, p, f, in_geo)
   if not has(',' .. f.audience .. ',', p.role) then return 'role' end
   if not has(p.skills, f.kind) then return 'skill' end
-  local idle = why_idle(agent_id, p)
+  local idle = why_idle(agent_id, p, in_geo)
   if idle then return idle end
   if has(f.declined, agent_id) then return 'declined' end
   if has(f.released, agent_id) then return 'released' end
@@ -87,7 +87,7 @@ local function nearest(o, role, room, seen)
       local agent_id = hit[1]
       local p = not seen[agent_id] and profile(agent_id)
       seen[agent_id] = true
-      if p and not why_not(agent_id, p, f) then
+      if p and not why_not(agent_id, p, f, true) then
         found[#found + 1] = {id = agent_id, m = tonumber(hit[2])}
         if #found == room then return found end
       end
@@ -122,7 +122,7 @@ end
 local function start_round(o, terms, forget, kind, actor, data)
   local f = o.f
   if forget then
-    redis.call('DEL', key('offers', o.id))
+    forget_offers(o.id)
     set(o, {offered = 0})
   end
   set(o, {status = STATUS.open, round = terms.round, rounds = terms.rounds, radius_m = terms.radius_m, limit = terms.limit,
@@ -154,26 +154,38 @@ local function offer_in_hall(o, agent_id, actor)
   commit(o, 'offered', actor, {round = tonumber(o.f.round), agents = {agent_id}, hall = true}, {agent_id})
 end
 
+local function not_in_inbox(agent_id, order_ids)
+  local found = {}
+  for first = 1, #order_ids, MOST_UNPACKED do
+    local last = math.min(first + MOST_UNPACKED - 1, #order_ids)
+    for i, at in ipairs(redis.call('ZMSCORE', key('inbox', agent_id), unpack(order_ids, first, last))) do
+      if not at then found[#found + 1] = order_ids[first + i - 1] end
+    end
+  end
+  return found
+end
+
 -- Those of one group that are in reach of him: ANY order of hits; small first, then double, until enough or all were
 -- seen. Returns how many more he may be offered.
 local function match_group(agent_id, p, group, enough)
   local wanting, radius_m = key('wanting', p.role .. ':' .. group), string.match(group, '^%d+')
-  local count, seen = 16, {}
+  local count, seen = 64, {}
   while true do
     local hits = redis.call('GEOSEARCH', wanting, 'FROMLONLAT', p.lon, p.lat, 'BYRADIUS', radius_m, 'm',
       'COUNT', count, 'ANY')
-    for _, order_id in ipairs(hits) do
+    for _, order_id in ipairs(not_in_inbox(agent_id, hits)) do
       if not seen[order_id] then
         seen[order_id] = true
         if offer_if_wanted(agent_id, p, order_id) then enough = enough - 1 end
         if enough < 1 then return enough end
       end
     end
-    if #hits < count then break end
+    if #hits < count then
+      if #hits == 0 and redis.call('EXISTS', wanting) == 0 then redis.call('SREM', key('reach', p.role), group) end
+      return enough
+    end
     count = count * 2
   end
-  if not next(seen) and redis.call('EXISTS', wanting) == 0 then redis.call('SREM', key('reach', p.role), group) end
-  return enough
 end
 
 -- The agent became eligible, came nearer or has room again: the open orders that want him, at most `enough` at a

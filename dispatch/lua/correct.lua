@@ -10,7 +10,7 @@ local o, f = load(order_id), cmsgpack.unpack(state)
 if not o or o.f.fence ~= fence or o.f.agent_id ~= agent_id then return {'passed', emitted, ''} end
 if f.status == STATUS.open then
   f.due_at = int(now)
-  redis.call('DEL', offers_key)
+  forget_offers(order_id)
 end
 f.version = int(math.max(o.f.version, f.version))
 set(o, f)

@@ -8,7 +8,8 @@
 local function restore(id, f)
   local o, flat = load(id), {}
   if f.status == STATUS.open then f.due_at = int(now) end
-  redis.call('DEL', key('order', id), key('offers', id))
+  redis.call('DEL', key('order', id))
+  forget_offers(id)
   unwant(id)
   index({id = id, f = f, was = o and o.was or '', was_on_desk = true, wanted = ''})
   for name, value in pairs(f) do
