@@ -2,8 +2,9 @@
 
 Owns the small and the great case of each. An order is posted, offered to a group of ten far from the others, grabbed
 by all of them and won by one; it costs all CPU of server, Redis and PostgreSQL meanwhile, without what the same
-sessions cost in as much time when nothing is posted. Invariant: the same groups do the same work in each case; only
-what lies around is more.
+sessions cost in as much time when nothing is posted. The cases lie minutes apart, in which the machine may have become
+slower: what is compared is each case's cost in requests and replies of the floor, taken just before and after it.
+Invariant: the same groups do the same work in each case; only what lies around is more.
 """
 
 import asyncio
@@ -15,10 +16,11 @@ from loadtest.modes.options import Options, Progress, silent
 from loadtest.modes.storm import Orders, Storm
 from loadtest.results import Figure, Result, Table
 from loadtest.rig import cast, stock
+from loadtest.rig.cost import bursts
 from loadtest.rig.herds import SERVER, Herds, herds
 from loadtest.rig.posting import Posting
 from loadtest.rig.quiet import at_rest
-from loadtest.rig.usage import Cost
+from loadtest.rig.usage import Beside, Cost
 from loadtest.rig.venue import Venue
 
 DEFAULTS_OF_AGENTS = Options(agents=10_000, seconds=4.0)
@@ -29,6 +31,8 @@ GROUP = 10
 FEW_AGENTS = 1_000
 FEW_ORDERS = 1_000
 NO_LIMIT = 1_000_000
+FLOOR_ROUNDS = 30
+FLOOR_AT_ONCE = 40
 REFRESH_SECONDS = 15.0
 """Each session is refreshed once in that time, so that so long a look has all of it."""
 
@@ -47,7 +51,12 @@ class Flat:
         shares = ", ".join(f"{100 * each:.1f} %" for each in self.idle)
         return f"Taken off, what being connected alone costs: {shares} of a core."
 
-    async def cost(self, groups: int, seconds: float) -> Cost:
+    async def cost(self, groups: int, seconds: float) -> Beside:
+        floor = await bursts(self._herds, FLOOR_ROUNDS, FLOOR_AT_ONCE)
+        cost = await self._cost(groups, seconds)
+        return Beside(cost, floor.plus(await bursts(self._herds, FLOOR_ROUNDS, FLOOR_AT_ONCE)))
+
+    async def _cost(self, groups: int, seconds: float) -> Cost:
         """Of an order, as fast as the server takes them."""
         storm = Storm(self._venue, self._posting, self._orders, groups)
         await storm.closed(NO_LIMIT, seconds / 4, silent)
@@ -67,15 +76,20 @@ class Flat:
         await asyncio.sleep(REFRESH_SECONDS)
         return self._venue.usage().since(before).total / (time.monotonic() - began)
 
-    async def beside_few(self, people: Sequence[cast.Agent], options: Options) -> Cost:
+    async def beside_few(self, people: Sequence[cast.Agent], options: Options) -> Beside:
         """The small case of both: so few agents, so few open orders."""
-        await self.join(people)
+        await self.begin(people)
         await stock.grown(self._venue, FEW_ORDERS, silent)
         return await self.cost(len(people) // GROUP, options.seconds)
 
     @property
     def faults(self) -> list[str]:
         return self._orders.faults
+
+    async def begin(self, people: Sequence[cast.Agent]) -> None:
+        """Those who work in each case, at the server and at the floor."""
+        await self.join(people)
+        await self._herds.connect_floor(people)
 
     async def join(self, people: Sequence[cast.Agent]) -> None:
         await cast.set_up(self._venue, people, limit=GROUP)
@@ -124,7 +138,7 @@ async def run_orders(venue: Venue, options: Options, progress: Progress) -> Resu
             few = venue.open_orders
         else:
             few, small = venue.beside_few
-            await flat.join(people)
+            await flat.begin(people)
         await stock.grown(venue, options.orders, lambda what, done: progress(what, 0.1 + 0.7 * done))
         progress(f"{venue.open_orders} open orders", 0.8)
         great = await flat.cost(FEW_AGENTS // GROUP, options.seconds)
@@ -139,22 +153,30 @@ async def run_orders(venue: Venue, options: Options, progress: Progress) -> Resu
     )
 
 
-def _figure(key: str, what: str, small: Cost, great: Cost) -> Figure:
+def _figure(key: str, what: str, small: Beside, great: Beside) -> Figure:
     return Figure(
         key=f"flat_{key}",
         title=f"CPU an order, from {what}: so many times as much",
         unit="×",
-        value=great.us / max(small.us, 1e-9),
+        value=great.ratio / max(small.ratio, 1e-9),
         floor=None,
         limit=LIMIT,
         limit_kind="flat",
-        detail={"small_us": round(small.us, 1), "great_us": round(great.us, 1)},
+        detail={
+            "small_us": round(small.cost.us, 1),
+            "great_us": round(great.cost.us, 1),
+            "small_floor_us": round(small.floor.us, 2),
+            "great_floor_us": round(great.floor.us, 2),
+        },
     )
 
 
-def _table(cases: Sequence[tuple[str, Cost]]) -> Table:
+def _table(cases: Sequence[tuple[str, Beside]]) -> Table:
     rows = tuple(
-        (name, str(cost.count), f"{cost.us / 1000:.3f}", f"{cost.count / max(cost.lasted, 1e-9):.0f}")
-        for name, cost in cases
-    )
-    return Table("CPU an order", ("beside", "orders", "ms", "orders/s"), rows)
+        (
+            name, str(case.cost.count), f"{case.cost.us / 1000:.3f}", f"{case.floor.us:.2f}", f"{case.ratio:.0f}",
+            f"{case.cost.count / max(case.cost.lasted, 1e-9):.0f}",
+        )
+        for name, case in cases
+    )  # fmt: skip
+    return Table("CPU an order", ("beside", "orders", "ms", "floor, µs", "floor's requests", "orders/s"), rows)

@@ -21,6 +21,8 @@ DEFAULTS = Options(agents=2_000, orders=50_000, seconds=10.0)
 ROLES = ("all",)
 LIMIT = 3.0
 WARM_UP_SECONDS = 2.0
+FIRST = 20_000
+"""Agents of this mode's own: those of others hold the jobs that they won, and each is looked at with each position."""
 
 
 class Case:
@@ -83,7 +85,7 @@ class Case:
 
 async def run(venue: Venue, options: Options, progress: Progress) -> Result:
     began = time.monotonic()
-    people = cast.agents(options.agents)
+    people = cast.agents(options.agents, first=FIRST)
     progress("agents", 0.05)
     await cast.set_up(venue, people)
     async with herds(options.processes, options.codec) as crowd:

@@ -57,10 +57,10 @@ def place(group: int) -> tuple[float, float]:
     return SOUTH + APART_DEGREES * (row + 1), WEST + APART_DEGREES * (column + 1)
 
 
-def agents(count: int, group_size: int = GROUP) -> list[Agent]:
-    """The first `count`; each group stands within some hundred metres."""
+def agents(count: int, group_size: int = GROUP, first: int = 0) -> list[Agent]:
+    """So many from number `first` on; each group stands within some hundred metres."""
     found = []
-    for number in range(count):
+    for number in range(first, first + count):
         group, seat = divmod(number, group_size)
         lat, lon = place(group)
         found.append(Agent(f"storm-{number:05d}", group, round(lat + 0.00005 * seat, 6), lon))

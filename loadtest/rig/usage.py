@@ -57,6 +57,19 @@ class Cost:
         return 1e6 * self.cpu / self.count if self.count else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A cost, and what the floor spent on a request and its reply at the same time: the machine is not equally fast
+    all the time, and what is minutes apart is compared by the ratio of the two."""
+
+    cost: Cost
+    floor: Cost
+
+    @property
+    def ratio(self) -> float:
+        return self.cost.us / max(self.floor.us, 1e-9)
+
+
 def part_of(name: str) -> Part:
     return next((part for program, part in _PROGRAMS.items() if name.startswith(program)), "server")
 
@@ -81,6 +94,17 @@ def trees(roots: Iterable[int]) -> list[psutil.Process]:
         for each in (process, *process.children(recursive=True)):
             found[each.pid] = each
     return list(found.values())
+
+
+def has_offspring(roots: Iterable[int]) -> bool:
+    """Whether Redis just writes its file anew: that is a child's work, and costs what the measured work does not."""
+    for process in trees(roots):
+        try:
+            if part_of(process.name()) == "redis" and process.children():
+                return True
+        except psutil.NoSuchProcess:  # it ended meanwhile
+            continue
+    return False
 
 
 def private_kib(roots: Iterable[int]) -> int:

@@ -19,7 +19,7 @@ import httpx
 
 from loadtest.child import ELSEWHERE, StartFailed, command, free_ports
 from loadtest.rig.metrics import Samples, parse
-from loadtest.rig.usage import Cost, Usage, measured, private_kib
+from loadtest.rig.usage import Beside, Usage, measured, private_kib
 from loadtest.tokens import mint
 
 READY_SECONDS = 120.0
@@ -59,7 +59,7 @@ class Venue:
     """Put already."""
     open_orders: int = 0
     """Posted to stay open, see `stock`."""
-    beside_few: tuple[int, Cost] | None = None
+    beside_few: tuple[int, Beside] | None = None
     """How many were open, and what an order cost beside them, when they were few; see `flat`."""
 
     @property
