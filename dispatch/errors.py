@@ -14,6 +14,7 @@ class Code(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
+    NOT_ACCEPTABLE = "not_acceptable"
     CONFLICT = "conflict"
     STALE_FENCE = "stale_fence"
     TOO_LARGE = "too_large"

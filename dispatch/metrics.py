@@ -56,7 +56,9 @@ POSTGRES_TIME = Histogram(
     "dispatch_postgres_seconds", "A transaction or statement, with its wait for a connection", buckets=_SECONDS
 )
 POSTGRES_BUSY = Gauge("dispatch_postgres_in_progress", "What has or wants a connection of the kind", ["kind"])
-UNAVAILABLE = Counter("dispatch_unavailable_total", "Times that Redis or PostgreSQL could not be used", ["what"])
+UNAVAILABLE = Counter(
+    "dispatch_unavailable_total", "Times that Redis, PostgreSQL or the storage could not be used", ["what"]
+)
 PLACING_STEP = Histogram(
     "dispatch_placing_step_seconds",
     "An order's way to its offers: its row in PostgreSQL, its script in Redis, any log entry's way to a hub",
@@ -72,4 +74,11 @@ MESSAGES = Counter("dispatch_messages_total", "Messages of the stream", ["way"])
 CLOSED = Counter("dispatch_connections_closed_total", "Streams that the server closed", ["code"])
 REFUSED = Counter("dispatch_connections_refused_total", "Streams that were not taken", ["why"])
 RATE_LIMITED = Counter("dispatch_rate_limited_total", "Messages over a client's limit", ["what"])
+VOICE_NOTES = Counter(
+    "dispatch_voice_notes_total", "Voice notes stored, orphaned (no order had them), expired", ["what"]
+)
+VOICE_INSPECTIONS = Counter(
+    "dispatch_voice_inspections_total", "Uploads that a confined process looked into", ["result"]
+)
+VOICE_TRANSCODINGS = Counter("dispatch_voice_transcodings_total", "Voice notes that ffmpeg made MP3 of", ["result"])
 BROKEN = Counter("dispatch_invariants_broken_total", "Bugs met at run time; must stay 0")
