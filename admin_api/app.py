@@ -28,12 +28,14 @@ from admin_api import (
     policies,
     regions,
     sessions,
+    voice_notes,
 )
 from admin_api.endpoint import Operation, Resource
 from admin_api.health import Document, Readiness
 from admin_api.journal import Journal
 from admin_api.openapi import document
 from admin_api.problems import on_dispatch_error, on_http_error
+from admin_api.uploads import Uploads
 from dispatch.assembly import Dispatch
 from dispatch.errors import DispatchError
 
@@ -41,6 +43,7 @@ OPERATIONS: Sequence[Operation] = (
     *orders.OPERATIONS,
     *order_edits.OPERATIONS,
     *order_commands.OPERATIONS,
+    *voice_notes.OPERATIONS,
     *desk.OPERATIONS,
     *hall.OPERATIONS,
     *jobs.OPERATIONS,
@@ -56,8 +59,9 @@ def build_app(
     dispatch: Dispatch, *, console_dir: Path | None, readiness: Readiness, documents: Sequence[Document] = ()
 ) -> Starlette:
     """`console_dir` holds the console's pages; None: there are none. `documents` are served beside our own."""
+    uploads = Uploads(dispatch.notes)
     routes: list[BaseRoute] = [
-        Route(path, Resource(dispatch, [each for each in OPERATIONS if each.path == path]))
+        Route(path, Resource(dispatch, uploads, [each for each in OPERATIONS if each.path == path]))
         for path in dict.fromkeys(operation.path for operation in OPERATIONS)
     ]
     routes += health.routes(readiness)

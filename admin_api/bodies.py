@@ -43,6 +43,12 @@ class OrderBody(Form, frozen=True, kw_only=True):
     region: Id | None = None
 
 
+class VoiceOrderBody(OrderBody, frozen=True, kw_only=True):
+    """The note says what the customer wants: `kind` may be left out."""
+
+    kind: Literal["voice"] = "voice"
+
+
 class EditBody(Form, frozen=True, kw_only=True):
     """What is absent stays as it is; what is given is replaced whole, but `customer.id` may be absent: the same."""
 

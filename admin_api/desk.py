@@ -3,6 +3,8 @@
 Knows no other list. Invariant: a dispatcher sees the desks of his token's regions only.
 """
 
+from functools import partial
+
 from msgspec import UNSET, UnsetType
 
 from admin_api.answers import OrderPage
@@ -27,7 +29,7 @@ class DeskQuery(Paging, frozen=True, kw_only=True):
 async def listed(ask: Ask[DeskQuery, None]) -> object:
     limit, after = ask.query.limit, ask.query.after(tuple[Whole, Id])
     found = await ask.dispatch.records.orders.desk(await _regions(ask), limit + 1, after)
-    return page(found, limit, lambda order: full_view(order, ask.crs), _place)
+    return page(found, limit, partial(full_view, reader=ask.reader), _place)
 
 
 def _place(order: Order) -> tuple[int | None, str]:
@@ -46,7 +48,7 @@ async def _regions(ask: Ask[DeskQuery, None]) -> list[str]:
 
 async def take_up(ask: Ask[Query, Nothing]) -> View:
     order = require_full(ask.who, await find(ask))
-    return full_view(await ask.dispatch.desk.take_up(ask.who, order, ask.request), ask.crs)
+    return full_view(await ask.dispatch.desk.take_up(ask.who, order, ask.request), ask.reader)
 
 
 OPERATIONS = (

@@ -5,9 +5,9 @@ an agent that an operator has put, and values of the forms that its operation de
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -15,20 +15,24 @@ import msgspec
 import orjson
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from admin_api import idempotency
 from admin_api.auth import identify
 from admin_api.idempotency import Once
 from admin_api.paging import Query
+from admin_api.playback import Playback
 from admin_api.problems import Rendered
 from admin_api.reading import MOST_BYTES, convert, parse, read_body, read_query
+from admin_api.uploads import Parts, Uploads
 from dispatch.access import require_role
 from dispatch.assembly import Dispatch
+from dispatch.clock import now_ms
 from dispatch.errors import Code, Refused, invalid
 from dispatch.identity import AGENTS, ID_PATTERN, Identity, Role
+from dispatch.reader import Reader
 from dispatch.records.agents import Agent
+from dispatch.voice.spool import Spool
 from geo.crs import Crs
 
 Q_co = TypeVar("Q_co", bound=Query, covariant=True)
@@ -41,27 +45,53 @@ ROLE = "dispatch.role"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask(Generic[Q_co, B_co]):
-    """One request, as a handler sees it. `raw` is the body as decoded; `request` is '' without a key."""
+    """One request, as a handler sees it. `raw` is the body as decoded; `request` is '' without a key; `asker` is None
+    only where a signed address may stand for a token."""
 
     dispatch: Dispatch
-    who: Identity
+    asker: Identity | None
     profile: Agent | None
     path: Mapping[str, str]
     query: Q_co
     body: B_co
     raw: Any
+    upload: Spool | None
     order_id: str
     request: str
+
+    @property
+    def who(self) -> Identity:
+        assert self.asker is not None
+        return self.asker
 
     @property
     def crs(self) -> Crs:
         return self.query.crs
 
     @property
+    def reader(self) -> Reader:
+        """The asker, now."""
+        return Reader(self.crs, self.who.actor, self.dispatch.links, now_ms())
+
+    @property
     def agent(self) -> Agent:
         """Of operations that only agents may use."""
         assert self.profile is not None
         return self.profile
+
+    @property
+    def spool(self) -> Spool:
+        """Of operations with an upload: what arrived, as long as the handler runs."""
+        assert self.upload is not None
+        return self.upload
+
+
+class _Said(NamedTuple):
+    """What a request's body says: `raw` as it counts for an idempotency key, `body` of the operation's form."""
+
+    raw: Any
+    body: Any
+    spool: Spool | None = None
 
 
 class Passing(NamedTuple):
@@ -70,8 +100,8 @@ class Passing(NamedTuple):
     value: object
 
 
-Handler = Callable[[Any], Awaitable[object]]
-"""Takes an `Ask` of the operation's forms; returns what is sent as JSON."""
+Handler = Callable[[Any], Awaitable[Any]]
+"""Takes an `Ask` of the operation's forms; returns what is sent as JSON, or the `Audio` that is played."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +110,9 @@ class Operation:
 
     `answer` names the forms an answer may have; none: 204 without content. `example` is one of the body,
     `answer_example` of the answer where that of its form says too little. `conflicts`: it may be refused with 409,
-    as every command may.
+    as every command may. `parts`: the body is a form with a file, and `body` is what its document says. `media`: the
+    answer is played, the handler returns an `Audio`. `signed`: a signed address may stand for the token; the handler
+    sees to it.
     """
 
     method: str
@@ -96,6 +128,9 @@ class Operation:
     example: object = None
     answer_example: object = None
     conflicts: bool = False
+    parts: Parts | None = None
+    media: Sequence[str] = ()
+    signed: bool = False
 
     @property
     def is_command(self) -> bool:
@@ -105,8 +140,9 @@ class Operation:
 class Resource:
     """One path with its operations: an ASGI application behind a route."""
 
-    def __init__(self, dispatch: Dispatch, operations: Sequence[Operation]) -> None:
+    def __init__(self, dispatch: Dispatch, uploads: Uploads, operations: Sequence[Operation]) -> None:
         self._dispatch = dispatch
+        self._uploads = uploads
         self._once = Once(dispatch.records.requests)
         self._operations = {operation.method: operation for operation in operations}
 
@@ -122,52 +158,76 @@ class Resource:
         also = ["HEAD"] if "GET" in self._operations else []
         return ", ".join(sorted([*self._operations, *also]))
 
-    async def _answer(self, operation: Operation, scope: Scope, receive: Receive) -> Response:
+    async def _answer(self, operation: Operation, scope: Scope, receive: Receive) -> ASGIApp:
         headers = Headers(scope=scope)
-        who = identify(headers, self._dispatch.verifier)
-        scope[ROLE] = who.role.value
-        require_role(who, *operation.roles)
+        asker = self._asker(operation, headers)
+        if asker is not None:
+            scope[ROLE] = asker.role.value
+            require_role(asker, *operation.roles)
         _check_ids(operation, scope["path_params"])
-        profile = await self._dispatch.people.profile(who) if who.role in AGENTS else None
+        profile = await self._dispatch.people.profile(asker) if asker and asker.role in AGENTS else None
         query = read_query(scope["query_string"], operation.query)
-        raw, body = await _body(operation, scope, receive)
-        ask = partial(
-            Ask,
-            dispatch=self._dispatch,
-            who=who,
-            profile=profile,
-            path=scope["path_params"],
-            query=query,
-            body=body,
-            raw=raw,
-        )
+        async with self._said(operation, asker, scope, receive) as said:
+            ask: Ask[Any, Any] = Ask(
+                dispatch=self._dispatch,
+                asker=asker,
+                profile=profile,
+                path=scope["path_params"],
+                query=query,
+                body=said.body,
+                raw=said.raw,
+                upload=said.spool,
+                order_id="",
+                request="",
+            )
+            if operation.media:
+                return Playback(await operation.handler(ask))
+            answer = await self._done(operation, f"{operation.method} {scope['path']}", headers, ask)
+        return answer.response({"Cache-Control": "no-store"})
+
+    def _asker(self, operation: Operation, headers: Headers) -> Identity | None:
+        if operation.signed and "authorization" not in headers:
+            return None
+        return identify(headers, self._dispatch.verifier)
+
+    @asynccontextmanager
+    async def _said(
+        self, operation: Operation, asker: Identity | None, scope: Scope, receive: Receive
+    ) -> AsyncIterator[_Said]:
+        if operation.parts is None:
+            yield await _body(operation, scope, receive)
+            return
+        party = None if asker is None or asker.role is Role.SERVICE else asker.actor
+        async with self._uploads.arriving(operation.parts, scope, receive, party) as upload:
+            said = _Said(None, None) if operation.body is None else _checked(operation, upload.document)
+            yield _Said([said.raw, upload.spool.sha256], said.body, upload.spool)
+
+    async def _done(self, operation: Operation, route: str, headers: Headers, ask: Ask[Any, Any]) -> Rendered:
+        """The answer: with a key, that of its first request."""
 
         async def work(order_id: str, request: str) -> Rendered:
-            return _rendered(operation, await operation.handler(ask(order_id=order_id, request=request)))
+            return _rendered(operation, await operation.handler(replace(ask, order_id=order_id, request=request)))
 
         key = headers.get(idempotency.HEADER) if operation.is_command else None
         if key is None:
-            answer = await work(idempotency.draw(), "")
-        else:
-            said = idempotency.digest(msgspec.to_builtins(query), raw)
-            route = f"{operation.method} {scope['path']}"
-            answer = await self._once.run(who.actor, route, idempotency.checked(key), said, work)
-        return answer.response({"Cache-Control": "no-store"})
+            return await work(idempotency.draw(), "")
+        said = idempotency.digest(msgspec.to_builtins(ask.query), ask.raw)
+        return await self._once.run(ask.who.actor, route, idempotency.checked(key), said, work)
 
 
-async def _body(operation: Operation, scope: Scope, receive: Receive) -> tuple[Any, Any]:
+async def _body(operation: Operation, scope: Scope, receive: Receive) -> _Said:
     """The document and its struct; a body may be absent where every field may."""
     if operation.body is None:
-        return None, None
+        return _Said(None, None)
     encoded = await read_body(scope, receive, operation.most_bytes)
     if len(encoded) > LONG_BYTES:
         return await asyncio.to_thread(_checked, operation, encoded)
     return _checked(operation, encoded)
 
 
-def _checked(operation: Operation, encoded: bytes) -> tuple[Any, Any]:
+def _checked(operation: Operation, encoded: bytes) -> _Said:
     raw = {} if not encoded and not _needs_body(operation.body) else parse(encoded)
-    return raw, convert(raw, operation.body)
+    return _Said(raw, convert(raw, operation.body))
 
 
 def _needs_body(form: type[msgspec.Struct]) -> bool:

@@ -14,7 +14,7 @@ from admin_api.paging import Page
 from dispatch.eligibility import WhyNot
 from dispatch.policy import DEFAULTS, Policy
 from dispatch.roster import Candidate, Presence
-from dispatch.view_examples import HELD, KIND, NOW, OPEN, REGION, SHOP, VALET, WIDENED, full, public
+from dispatch.view_examples import HELD, KIND, NOTE, NOW, OPEN, REGION, SHOP, VALET, WIDENED, full, offered, public
 from dispatch.view_forms import HallOrderView, OrderView, PublicOrderView
 
 TOWING = next(policy for policy in DEFAULTS if policy.kind == KIND)
@@ -44,6 +44,7 @@ _CANDIDATE = Candidate(
     offered_at=NOW + 40,
     delivered_at=NOW + 1000,
     seen_at=None,
+    heard_at=None,
     declined=False,
     eligible=False,
     why_not=WhyNot.AT_CAPACITY,
@@ -52,7 +53,7 @@ _CANDIDATE = Candidate(
 ANSWERS: Mapping[Any, object] = {
     OrderView: full(HELD),
     PublicOrderView: public(WIDENED),
-    HallOrderView: public(WIDENED) | {"distance_m": 2410},
+    HallOrderView: offered(WIDENED) | {"distance_m": 2410},
     VerdictView: {"order_id": HELD.id, "outcome": "won", "fence": 1, "job": full(HELD)},
     EventView: {
         "version": 4,
@@ -78,6 +79,7 @@ _PATHS = {
     "regions": REGION,
     "policies": KIND,
     "sessions": "01M3252NK0DA2PBFXQJWDFQCH4",
+    "voice-notes": NOTE.id,
 }
 """By the noun that a path begins with."""
 
@@ -95,7 +97,7 @@ QUERIES: Mapping[str, object] = {
     "near": "40.7188,-73.9863",
     "radius_m": 3000,
 }
-"""By name. `cursor` has none: a list gives its own."""
+"""By name. `cursor` has none: a list gives its own; so it is with what a voice note's address bears."""
 
 
 def noun(path: str) -> str:

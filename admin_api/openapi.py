@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from admin_api import examples, health, problem_responses
+from admin_api import examples, health, playback, problem_responses, uploads
 from admin_api.endpoint import Operation
 from admin_api.fields import Id
 from admin_api.health import Document
@@ -24,6 +24,9 @@ U+0000; integers fit 53 bits; bodies are at most 256 KiB (a region's 4 MiB) and 
 fields that it does not know; the server refuses them. The stream is described by `/asyncapi.json`."""
 _TOKEN = """A JWT with the claims `sub` (the id), `role`, `aud` = `valet-dispatch`, `exp`, `iat`, and optionally
 `regions` (absent: all). Which roles an operation is for stands in its `x-roles`."""
+
+_ADDRESS = """The address of a voice note, as its order bears it, is signed and needs no token, for a player can send
+none. `reader` and `until` belong to it."""
 
 
 def document(operations: Sequence[Operation], documents: Sequence[Document] = ()) -> Schema:
@@ -40,7 +43,8 @@ def document(operations: Sequence[Operation], documents: Sequence[Document] = ()
             "schemas": _components(operations),
             "responses": problem_responses.components(schema(Problem)),
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _TOKEN}
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _TOKEN},
+                "address": {"type": "apiKey", "in": "query", "name": "signature", "description": _ADDRESS},
             },
         },
     }
@@ -59,18 +63,24 @@ def _told(operation: Operation) -> Schema:
         "summary": operation.summary,
         "description": f"Roles: {', '.join(operation.roles)}.",
         "tags": [examples.noun(operation.path)],
-        "security": [{"token": []}],
+        "security": [{"token": []}, {"address": []}] if operation.signed else [{"token": []}],
         "parameters": _parameters(operation),
         "responses": _responses(operation),
         "x-roles": [role.value for role in operation.roles],
     }
-    if operation.body is not None:
+    if operation.parts is not None:
+        document = None if operation.body is None else schema(operation.body)
+        told["requestBody"] = uploads.told(operation.parts, document, operation.example)
+    elif operation.body is not None:
         told["requestBody"] = _request_body(operation)
     return told
 
 
+_AS_WORDS = str.maketrans({"{": "", "}": "", "-": "_"})
+
+
 def _id(operation: Operation) -> str:
-    words = operation.path.removeprefix("/v1/").replace("{", "").replace("}", "").split("/")
+    words = operation.path.removeprefix("/v1/").translate(_AS_WORDS).split("/")
     return "_".join([operation.method.lower(), *words])
 
 
@@ -112,9 +122,8 @@ def _request_body(operation: Operation) -> Schema:
 
 
 def _responses(operation: Operation) -> Schema:
-    return {str(int(operation.status)): _done(operation)} | {
-        str(status): problem_responses.reference(status) for status in sorted(_problems(operation))
-    }
+    done = playback.told(operation.media) if operation.media else {str(int(operation.status)): _done(operation)}
+    return done | {str(status): problem_responses.reference(status) for status in sorted(_problems(operation))}
 
 
 def _done(operation: Operation) -> Schema:
@@ -142,8 +151,12 @@ def _title(form: Any) -> str:
 
 def _problems(operation: Operation) -> set[int]:
     found = {400, 401, 403, 422, 500, 503}
-    if operation.body is not None:
+    if operation.body is not None or operation.parts is not None:
         found |= {413}
+    if operation.parts is not None:
+        found |= {429}
+    if operation.media:
+        found |= {406, 416}
     if "{" in operation.path:
         found |= {404}
     if operation.is_command or operation.conflicts:

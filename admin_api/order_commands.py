@@ -25,10 +25,10 @@ from dispatch.claims import NOT_OFFERED, PENDING, UNAVAILABLE, Outcome, Verdict
 from dispatch.errors import Code, Refused
 from dispatch.identity import AGENTS, Role
 from dispatch.order import Order, Status
+from dispatch.reader import Reader
 from dispatch.view_examples import BY_DESK, CANCELLED, CLOSED, EN_ROUTE, OTHER_VALET, RELEASED, REOPENED, full
 from dispatch.view_forms import OrderView
 from dispatch.views import View, full_view
-from geo.crs import Crs
 
 PENDING_S = 1.0
 """How long a grab waits for PostgreSQL before it says `pending`."""
@@ -43,16 +43,16 @@ async def grab(ask: Ask[Query, Nothing]) -> View | Passing:
         done, _ = await asyncio.wait([asked], timeout=PENDING_S)
         verdict = asked.result() if done else PENDING
     metrics.VERDICTS.labels(verdict.outcome.value).inc()
-    view = _verdict_view(ask.path["id"], verdict, ask.crs)
+    view = _verdict_view(ask.path["id"], verdict, ask.reader)
     return Passing(view) if verdict in (PENDING, UNAVAILABLE) else view
 
 
-def _verdict_view(order_id: str, verdict: Verdict, crs: Crs) -> View:
+def _verdict_view(order_id: str, verdict: Verdict, reader: Reader) -> View:
     view: View = {"order_id": order_id, "outcome": verdict.outcome.value}
     if verdict.reason is not None:
         view["reason"] = verdict.reason
     if verdict.outcome is Outcome.WON and verdict.order is not None:
-        view |= {"fence": verdict.fence, "job": full_view(verdict.order, crs)}
+        view |= {"fence": verdict.fence, "job": full_view(verdict.order, reader)}
     return view
 
 
@@ -60,19 +60,19 @@ async def progress(ask: Ask[Query, ProgressBody]) -> View:
     body, order = ask.body, await _job(ask)
     step = Status(body.step)
     done = await ask.dispatch.jobs.progress(ask.who, order, body.fence, step, body.at, ask.request)
-    return full_view(done, ask.crs)
+    return full_view(done, ask.reader)
 
 
 async def release(ask: Ask[Query, ReleaseBody]) -> View:
     body, order = ask.body, await _job(ask)
     done = await ask.dispatch.jobs.release(ask.who, order, body.fence, body.reason, ask.request)
-    return full_view(done, ask.crs)
+    return full_view(done, ask.reader)
 
 
 async def assign(ask: Ask[Query, AssignBody]) -> View:
     body, order = ask.body, await _visible(ask)
     done = await ask.dispatch.desk.assign(ask.who, order, body.agent_id, force=body.force, request=ask.request)
-    return full_view(done, ask.crs)
+    return full_view(done, ask.reader)
 
 
 async def reopen(ask: Ask[Query, ReopenBody]) -> View:
@@ -80,19 +80,19 @@ async def reopen(ask: Ask[Query, ReopenBody]) -> View:
     done = await ask.dispatch.desk.reopen(
         ask.who, order, rounds=body.rounds, bonus_fen=body.bonus_fen, request=ask.request
     )
-    return full_view(done, ask.crs)
+    return full_view(done, ask.reader)
 
 
 async def close(ask: Ask[Query, CloseBody]) -> View:
     order = await _visible(ask)
     done = await ask.dispatch.desk.close(ask.who, order, ask.body.outcome, ask.request)
-    return full_view(done, ask.crs)
+    return full_view(done, ask.reader)
 
 
 async def cancel(ask: Ask[Query, CancelBody]) -> View:
     order = await _visible(ask)
     done = await ask.dispatch.desk.cancel(ask.who, order, ask.body.reason, ask.request)
-    return full_view(done, ask.crs)
+    return full_view(done, ask.reader)
 
 
 async def _visible(ask: Ask[Query, object]) -> Order:

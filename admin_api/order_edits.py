@@ -21,7 +21,7 @@ from dispatch.views import View, full_view
 
 async def edit(ask: Ask[Query, EditBody]) -> View:
     order = require_full(ask.who, await find(ask))
-    return full_view(await ask.dispatch.intake.edit(ask.who, order, _changes(ask, order), ask.request), ask.crs)
+    return full_view(await ask.dispatch.intake.edit(ask.who, order, _changes(ask, order), ask.request), ask.reader)
 
 
 def _changes(ask: Ask[Query, EditBody], order: Order) -> dict[str, object]:

@@ -4,6 +4,8 @@ Knows who may read which of them by `dispatch.access`; the commands on them are 
 who may not know of an order hears 404, as if there were none.
 """
 
+from functools import partial
+
 import orjson
 from msgspec import UNSET, UnsetType
 
@@ -44,20 +46,24 @@ class OrdersQuery(Paging, frozen=True, kw_only=True):
 
 
 async def place(ask: Ask[Query, OrderBody]) -> View:
-    body = ask.body
-    draft = Draft(
-        customer=_customer(ask.who, body.customer),
-        place=body.place.spot(ask.crs),
-        destination=body.destination.spot(ask.crs) if body.destination else None,
+    draft = drafted(ask.who, ask.body, ask.crs)
+    order = await ask.dispatch.intake.place(
+        ask.who, ask.body.kind, draft, region=ask.body.region, order_id=ask.order_id, request=ask.request
+    )
+    return full_view(order, ask.reader)
+
+
+def drafted(who: Identity, body: OrderBody, crs: Crs) -> Draft:
+    """Raises Refused: for whom, and whether it is too much."""
+    return Draft(
+        customer=_customer(who, body.customer),
+        place=body.place.spot(crs),
+        destination=body.destination.spot(crs) if body.destination else None,
         details=fitting(body.details),
         price_fen=body.price_fen,
         bonus_fen=body.bonus_fen,
         scheduled_at=body.scheduled_at,
     )
-    order = await ask.dispatch.intake.place(
-        ask.who, body.kind, draft, region=body.region, order_id=ask.order_id, request=ask.request
-    )
-    return full_view(order, ask.crs)
 
 
 def _customer(who: Identity, given: CustomerBody | None) -> Customer:
@@ -92,9 +98,8 @@ async def read(ask: Ask[Query, None]) -> View:
     """The full view, or for a candidate the public one."""
     order = await find(ask)
     if order is not None and not sees_full(ask.who, order) and await _is_offered(ask, order):
-        policy = ask.dispatch.catalog.known_policy(order.kind)
-        return public_view(order, policy.private_details if policy else order.details, ask.crs)
-    return full_view(require_full(ask.who, order), ask.crs)
+        return public_view(order, ask.dispatch.catalog.known_policy(order.kind), ask.reader)
+    return full_view(require_full(ask.who, order), ask.reader)
 
 
 async def _is_offered(ask: Ask[Query, None], order: Order) -> bool:
@@ -113,7 +118,7 @@ async def listed(ask: Ask[OrdersQuery, None]) -> object:
     wanted = _filter(ask.who, query)
     before = query.after(Id)
     found = [] if wanted is None else await ask.dispatch.records.orders.page(wanted, query.limit + 1, before)
-    return page(found, query.limit, lambda order: full_view(order, ask.crs), lambda order: order.id)
+    return page(found, query.limit, partial(full_view, reader=ask.reader), lambda order: order.id)
 
 
 def _filter(who: Identity, query: OrdersQuery) -> Filter | None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from admin_api.problems import MEDIA, NotParseable, rendered
+from admin_api.problems import MEDIA, NotParseable, OutOfRange, rendered
 from dispatch.errors import Code, DispatchError, Refused, Unavailable, invalid
 from dispatch.json_schemas import Schema
 
@@ -43,6 +43,11 @@ _KINDS: Mapping[int, _Kind] = {
         "`not_found`: none such, or none that the asker may know of",
         (Refused(Code.NOT_FOUND, "there is no such order"),),
     ),
+    406: _Kind(
+        "not_acceptable",
+        "`not_acceptable`: it can not be had in the form that was asked for",
+        (Refused(Code.NOT_ACCEPTABLE, "format: this server can not make MP3: ffmpeg is not installed"),),
+    ),
     409: _Kind(
         "conflict",
         "`conflict` or `stale_fence`: not possible as things stand",
@@ -56,10 +61,20 @@ _KINDS: Mapping[int, _Kind] = {
         "`too_large`: the body is too large",
         (Refused(Code.TOO_LARGE, "the body is larger than 262144 bytes"),),
     ),
+    416: _Kind(
+        "out_of_range",
+        "`invalid`: the range begins behind the end",
+        (OutOfRange(48_211),),
+    ),
     422: _Kind(
         "invalid",
         "`invalid`: a field has a fault",
         (invalid("place.lat", "expected number <= 85.0"),),
+    ),
+    429: _Kind(
+        "rate_limited",
+        "`rate_limited`: enough uploads of this party are under way",
+        (Refused(Code.RATE_LIMITED, "4 uploads of yours are under way: wait", retryable=True),),
     ),
     500: _Kind(
         "internal",
@@ -74,6 +89,8 @@ _KINDS: Mapping[int, _Kind] = {
 }
 _HEADERS: Mapping[int, Mapping[str, str]] = {
     401: {"WWW-Authenticate": "The scheme that is asked for: Bearer"},
+    416: {"Content-Range": "How many bytes there are: bytes */48211"},
+    429: {"Retry-After": "In so many seconds"},
     503: {"Retry-After": "In so many seconds"},
 }
 

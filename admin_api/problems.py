@@ -31,6 +31,7 @@ _KINDS: dict[Code, tuple[int, str]] = {
     Code.UNAUTHENTICATED: (401, "A valid token is needed"),
     Code.FORBIDDEN: (403, "Not allowed"),
     Code.NOT_FOUND: (404, "Not found"),
+    Code.NOT_ACCEPTABLE: (406, "Not to be had in this form"),
     Code.CONFLICT: (409, "Not possible as things stand"),
     Code.STALE_FENCE: (409, "The order was assigned anew"),
     Code.TOO_LARGE: (413, "The body is too large"),
@@ -69,6 +70,14 @@ class NotParseable(Refused):
         super().__init__(Code.INVALID, message, faults=(Fault(path, message),))
 
 
+class OutOfRange(Refused):
+    """`invalid` with status 416: there is nothing in the range that was asked for."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(Code.INVALID, f"the range begins behind the end: there are {size} bytes")
+        self.size = size
+
+
 class Rendered(NamedTuple):
     """An answer as it is sent, and as it is remembered for an idempotency key. Not `final`: not remembered."""
 
@@ -89,6 +98,8 @@ def rendered(exc: DispatchError) -> Rendered:
     status, _ = _KINDS[exc.code]
     if isinstance(exc, NotParseable):
         status = HTTPStatus.BAD_REQUEST
+    elif isinstance(exc, OutOfRange):
+        status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
     faults = exc.faults if isinstance(exc, Refused) else ()
     detail = "the server met a fault of its own" if exc.code is Code.INTERNAL else exc.message
     return Rendered(status, _encode(exc.code, status, detail, exc.retryable, faults), not exc.retryable)
@@ -151,6 +162,8 @@ def _encode(code: Code, status: int, detail: str, retryable: bool, faults: tuple
 
 
 def _headers(exc: DispatchError) -> dict[str, str]:
+    if isinstance(exc, OutOfRange):
+        return {"Content-Range": f"bytes */{exc.size}"}
     match exc.code:
         case Code.UNAUTHENTICATED:
             return {"WWW-Authenticate": 'Bearer realm="valet-dispatch"'}

@@ -38,7 +38,7 @@ async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
         raise NotParseable("Content-Type must be application/json")
     declared = headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:
-        raise _too_large(most)
+        raise too_large(most)
     body = bytearray()
     while True:
         message = await receive()
@@ -46,7 +46,7 @@ async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
             raise ClientDisconnect
         body += message.get("body", b"")
         if len(body) > most:
-            raise _too_large(most)
+            raise too_large(most)
         if not message.get("more_body", False):
             return bytes(body)
 
@@ -120,8 +120,8 @@ def _invalid(path: str, message: str) -> Refused:
     return Refused(Code.INVALID, f"the body: {message}", faults=(Fault("", message),))
 
 
-def _too_large(most: int) -> Refused:
-    return Refused(Code.TOO_LARGE, f"the body is larger than {most} bytes")
+def too_large(most: int, what: str = "the body") -> Refused:
+    return Refused(Code.TOO_LARGE, f"{what} is larger than {most} bytes")
 
 
 class _Found(msgspec.Struct):

@@ -19,15 +19,31 @@ from dispatch.people import People
 from dispatch.reconcile import Reconciler
 from dispatch.records import Database, Records
 from dispatch.roster import Roster
+from dispatch.say import DEFAULT, Sayings
 from dispatch.sessions import Sessions
 from dispatch.store import Store
 from dispatch.tasks import end
 from dispatch.transitions import Transitions
+from dispatch.voice.links import Links
+from dispatch.voice.notes import Notes
+from dispatch.voice.terms import DEFAULT_TERMS, VoiceTerms
 
 
 class Dispatch:
-    def __init__(self, *, redis_url: str, database_url: str, verifier: Verifier) -> None:
+    links: Links
+    """Set by `start`: the key stands in PostgreSQL."""
+
+    def __init__(
+        self,
+        *,
+        redis_url: str,
+        database_url: str,
+        verifier: Verifier,
+        voice: VoiceTerms = DEFAULT_TERMS,
+        say: Sayings = DEFAULT,
+    ) -> None:
         self.verifier = verifier
+        self.sayings = say
         self.records = Records(Database(database_url))
         self.store = Store(redis_url, self.records.marks.epoch)
         self.catalog = Catalog(self.records)
@@ -43,17 +59,20 @@ class Dispatch:
         self.notices = Notices(self.store, self.records, self.catalog, self.roster)
         self.sessions = Sessions(self.store, self.records, self.catalog)
         self.reconciler = Reconciler(self.store, self.records)
+        self.notes = Notes(voice, self.store, self.records, self.catalog, self.intake, self.people)
         self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Raises Unavailable when PostgreSQL can not be reached."""
         await self.records.database.migrate()
+        self.links = Links(await self.records.voice_notes.link_key(), self.notes.terms.base_url)
         await self.catalog.seed()
         self._following = asyncio.create_task(self.catalog.keep_fresh(), name="rules")
 
     async def close(self) -> None:
         if self._following:
             await end([self._following])
+        await self.notes.close()
         await self.claims.close()
         await self.store.close()
         await self.records.close()

@@ -134,7 +134,7 @@ class Catalog:
     async def _read(self) -> None:
         policies = await self._records.rules.policies()
         features = await self._records.rules.regions()
-        self._policies = {kind: msgspec.convert(body, Policy) for kind, body in policies.items()}
+        self._policies = {kind: parse(kind, body) for kind, body in policies.items()}
         if features != self._features:
             parsed = {region: self._geometries[region] for region in self._unchanged(features)}
             # The worst shapes take a second: sessions must not wait for that.

@@ -5,7 +5,7 @@ order that was answered 201 is in PostgreSQL; an engine opens whatever Redis has
 region that it was placed in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import structlog
@@ -23,6 +23,7 @@ from dispatch.records.orders import Row
 from dispatch.state import Draft, State, draft_of, edited_state, new_state, order_of
 from dispatch.store import Store
 from dispatch.transitions import Transitions
+from dispatch.voice.note import Note
 
 log = structlog.get_logger()
 
@@ -35,7 +36,15 @@ class Intake:
         self._transitions = Transitions(store, records)
 
     async def place(
-        self, who: Identity, kind: str, draft: Draft, *, region: str | None, order_id: str, request: str
+        self,
+        who: Identity,
+        kind: str,
+        draft: Draft,
+        *,
+        region: str | None,
+        order_id: str,
+        request: str,
+        notes: Iterable[Note] = (),
     ) -> Order:
         """Take an order in. `order_id` is drawn by the caller, once for an idempotency key.
 
@@ -43,7 +52,7 @@ class Intake:
         """
         policy = await self._catalog.policy(kind)
         with metrics.PLACING_STEP.labels("sql").time():
-            row = await self._create(who, order_id, new_state(kind, draft, now_ms()), draft, region)
+            row = await self._create(who, order_id, new_state(kind, draft, now_ms(), notes), draft, region)
         if row.version > 0:  # the same request has been here before
             return order_of(order_id, row.region, row.state)
         try:

@@ -10,6 +10,7 @@ from typing import Any, NewType
 
 import msgspec
 
+from dispatch.voice.note import Note
 from geo.point import Point
 
 OrderId = NewType("OrderId", str)
@@ -106,7 +107,7 @@ class Order(msgspec.Struct, frozen=True):
     price_fen: int | None
     own_bonus_fen: int
     bonus_fen: int
-    voice_notes: list[dict[str, Any]]
+    voice_notes: tuple[Note, ...]
     round: int
     rounds: int
     offered: int

@@ -13,6 +13,7 @@ from dispatch.identity import ID_PATTERN
 from dispatch.order import HELD, Status
 
 AgentRole = Literal["valet", "shop"]
+Listen = Literal["before", "after"]
 HeldStatus = Literal["assigned", "en_route", "arrived", "working"]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=31_536_000)]
 Fen = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_000)]
@@ -43,6 +44,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     stall_seconds: StallSeconds = {}
     hall_radius_m: Annotated[int, msgspec.Meta(ge=0, le=HALF_THE_WORLD_M)] = 0
     private_details: Annotated[tuple[str, ...], msgspec.Meta(max_length=100)] = ()
+    listen: Listen = "after"
+    """Whether candidates may listen to voice notes before they hold the order, or only see that there are some."""
 
     @property
     def desk_ms(self) -> int:
@@ -74,11 +77,16 @@ def parse(kind: str, body: Any) -> Policy:
     if isinstance(body, dict):
         if body.get("kind", kind) != kind:
             raise invalid("kind", "differs from the kind in the path")
-        body = body | {"kind": kind}
+        body = {"listen": default_listen(kind)} | body | {"kind": kind}
     policy = msgspec.convert(body, Policy)
     if len(set(policy.audience)) != len(policy.audience):
         raise invalid("audience", "names a role twice")
     return policy
+
+
+def default_listen(kind: str) -> Listen:
+    """What holds where the policy does not say: the body of a `voice` order is its note."""
+    return "before" if kind == "voice" else "after"
 
 
 def terms(policy: Policy, number: int, plan: str = "") -> Terms | None:
@@ -135,6 +143,7 @@ def _default(kind: str, audience: tuple[AgentRole, ...], radius_m: int, *, priva
         ),
         stall_seconds={Status.ASSIGNED.value: 300.0, Status.EN_ROUTE.value: 3600.0},
         private_details=private,
+        listen=default_listen(kind),
     )
 
 

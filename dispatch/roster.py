@@ -47,6 +47,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     offered_at: int | None
     delivered_at: int | None
     seen_at: int | None
+    heard_at: int | None
     declined: bool
     eligible: bool
     why_not: WhyNot | None
@@ -89,6 +90,7 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
     offer: str | bool
     delivered_at: str | bool
     seen_at: str | bool
+    heard_at: str | bool
 
     @property
     def presence(self) -> Presence:
@@ -191,6 +193,7 @@ def _candidate(order: Order, policy: Policy, agent: Agent, row: _Row) -> Candida
         offered_at=row.offered_at,
         delivered_at=int(row.delivered_at) if row.delivered_at else None,
         seen_at=int(row.seen_at) if row.seen_at else None,
+        heard_at=int(row.heard_at) if row.heard_at else None,
         declined=agent.id in order.declined,
         eligible=reason is None,
         why_not=reason,

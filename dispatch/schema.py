@@ -7,6 +7,7 @@ for an order and version, one assignment for an order and fence, one effect for 
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Double,
     Index,
@@ -133,6 +134,32 @@ NOTICES = Table(
     Column("at", BigInteger, nullable=False),
     Column("author", Text, nullable=False),
     Index("notices_by_end", "until_at"),
+)
+
+VOICE_NOTES = Table(
+    "voice_notes",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("order_id", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("mime", Text, nullable=False),
+    Column("seconds_ms", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("kept_until_at", BigInteger, nullable=False),
+    Column("attached", Boolean, nullable=False),
+    Column("expired_at", BigInteger),
+    Column("swept_until_at", BigInteger, nullable=False),
+    Index("voice_notes_loose", "created_at", postgresql_where=text("NOT attached")),
+    Index("voice_notes_kept", "kept_until_at", postgresql_where=text("attached AND expired_at IS NULL")),
+)
+
+LINK_KEYS = Table(
+    "link_keys",
+    METADATA,
+    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
+    Column("key", LargeBinary, nullable=False),
 )
 
 EPOCHS = Table(

@@ -23,6 +23,7 @@ from dispatch.order import (
     Status,
     TakeUp,
 )
+from dispatch.voice.note import Note, decode_all, encode_all
 from geo.point import Point
 
 State = dict[str, str]
@@ -62,7 +63,7 @@ class Draft(msgspec.Struct, frozen=True):
     scheduled_at: int | None
 
 
-def new_state(kind: str, draft: Draft, created_at: int) -> State:
+def new_state(kind: str, draft: Draft, created_at: int, notes: Iterable[Note] = ()) -> State:
     """The state at version 0, as `intake` stores it before any script ran."""
     scheduled = draft.scheduled_at is not None
     return (
@@ -71,7 +72,7 @@ def new_state(kind: str, draft: Draft, created_at: int) -> State:
         | {
             "kind": kind,
             "status": Status.SCHEDULED if scheduled else Status.OPEN,
-            "voice_notes": "[]",
+            "voice_notes": encode_all(notes),
             "created_at": str(created_at),
             "declined": ",",
             "released": ",",
@@ -133,7 +134,7 @@ def order_of(order_id: str, region: str, state: Mapping[str, str]) -> Order:
         price_fen=_number(state["price_fen"]),
         own_bonus_fen=int(state["own_bonus_fen"]),
         bonus_fen=int(state["bonus_fen"]),
-        voice_notes=orjson.loads(state["voice_notes"]),
+        voice_notes=decode_all(state["voice_notes"]),
         round=int(state["round"]),
         rounds=int(state["rounds"]),
         offered=int(state["offered"]),

@@ -27,6 +27,7 @@ _CONFLICTS = {
     "unreachable": "the agent is not reachable; force overrides",
     "paused": "the agent is paused; force overrides",
     "taken_up": "the order is in the hands of {}; force overrides an assignment",
+    "too_many": "the order has {} voice notes, and can have no more",
 }
 
 
@@ -79,6 +80,8 @@ def _refusal(name: str, reply: Reply, order: Order) -> DispatchError:
             return Unavailable("the order is being opened")
         case "not_holder" | "not_offered":
             return Refused(Code.NOT_FOUND, "there is no such order")
+        case "no_note":
+            return Refused(Code.NOT_FOUND, "the order has no such voice note")
         case "stale_fence":
             return Refused(Code.STALE_FENCE, "fence: the order was assigned anew since")
         case outcome if outcome in _CONFLICTS:

@@ -6,8 +6,14 @@ sent. Invariant: the documents' examples all tell of this order, its customer an
 
 from msgspec.structs import replace
 
+from dispatch import say
 from dispatch.order import AgentId, Assignment, Card, Customer, Order, OrderId, RegionId, Spot, Status, TakeUp
+from dispatch.policy import DEFAULTS
+from dispatch.reader import Reader
 from dispatch.views import View, full_view, public_view
+from dispatch.voice.links import Links
+from dispatch.voice.note import Note, waveform_text
+from geo.crs import Crs
 from geo.point import Point
 
 NOW = 1790000000000
@@ -17,6 +23,30 @@ VALET, OTHER_VALET, SHOP = "v-001", "v-002", "s-001"
 CUSTOMER = "c-9"
 DISPATCHER = "d-1"
 
+NOTE = Note(
+    id="01M3250TDGY1AVZRQ2C9VNXC0G",
+    mime="audio/ogg",
+    seconds=6.42,
+    bytes=14_835,
+    sha256="9b2f6a5f2f7d0f0e5c0c1f3b8d8a1c8e4b1a6a7f0d3c2b1a09f8e7d6c5b4a392",
+    waveform=waveform_text(bytes((37 * i * i + 11 * i) % 200 + 40 for i in range(64))),
+    by=f"customer:{CUSTOMER}",
+    at=NOW,
+    kept_until_at=NOW + 30 * 24 * 3600 * 1000,
+    shared=True,
+)
+ANSWER = replace(
+    NOTE,
+    id="01M3251KXGQ0WD7T2F7Z9M7M6B",
+    seconds=2.9,
+    bytes=7_112,
+    sha256="1d0c7e5b3a9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a39281706f5",
+    by=f"valet:{VALET}",
+    at=NOW + 26_000,
+    kept_until_at=NOW + 26_000 + 30 * 24 * 3600 * 1000,
+    shared=False,
+)
+"""Said by the holder: candidates of a later round do not know of it."""
 OPEN = Order(
     id=OrderId("01M3250V00H9H6VAJ7C91AM3G2"),
     region=RegionId(REGION),
@@ -30,7 +60,7 @@ OPEN = Order(
     price_fen=18000,
     own_bonus_fen=0,
     bonus_fen=0,
-    voice_notes=[],
+    voice_notes=(NOTE,),
     round=1,
     rounds=3,
     offered=12,
@@ -58,11 +88,11 @@ HELD = replace(
     assignment=Assignment(AgentId(VALET), "valet", "grab", None, 1, NOW + 18_120),
     agent=Card(AgentId(VALET), "valet", "Wang", "+8613900000001"),
 )
-EN_ROUTE = replace(HELD, status=Status.EN_ROUTE, version=5, due_at=NOW + 3_700_000)
+EN_ROUTE = replace(HELD, status=Status.EN_ROUTE, version=6, due_at=NOW + 3_700_000, voice_notes=(NOTE, ANSWER))
 RELEASED = replace(
     EN_ROUTE,
     status=Status.OPEN,
-    version=6,
+    version=7,
     agent=None,
     round=1,
     offered=11,
@@ -98,12 +128,24 @@ CLOSED = replace(
     taken_up=None,
     reason="the customer found help himself",
 )
-CANCELLED = replace(EN_ROUTE, status=Status.CANCELLED, version=6, due_at=None, agent=None, reason="it started again")
+CANCELLED = replace(EN_ROUTE, status=Status.CANCELLED, version=7, due_at=None, agent=None, reason="it started again")
+
+
+_POLICY = next(policy for policy in DEFAULTS if policy.kind == KIND)
+_READER = Reader(Crs.WGS84, f"customer:{CUSTOMER}", Links(bytes(32)), NOW + 20_000)
+SAY = say.DEFAULT.offer(KIND, say.band(1730), WIDENED.price_fen, WIDENED.bonus_fen)
 
 
 def public(order: Order) -> View:
-    return public_view(order, ("plate",))
+    """As a candidate sees it who may not listen."""
+    return public_view(order, _POLICY)
+
+
+def offered(order: Order) -> View:
+    """As an entry of a list."""
+    return public(order) | {"say": SAY}
 
 
 def full(order: Order) -> View:
-    return full_view(order)
+    """As its customer sees it."""
+    return full_view(order, _READER)

@@ -10,16 +10,44 @@ from msgspec import Meta, Struct
 
 from dispatch.order import Status
 from dispatch.policy import AgentRole
+from dispatch.voice.note import PEAKS
 from geo.point import Point
 
 Millis = Annotated[int, Meta(description="Milliseconds since the Unix epoch, UTC")]
 Fen = Annotated[int, Meta(description="Money, in fen")]
 Details = Annotated[dict[str, Any], Meta(description="Whatever the kind needs")]
-VoiceNotes = Annotated[list[dict[str, Any]], Meta(description="Oldest first")]
+Say = Annotated[
+    dict[str, str], Meta(description="Language (`zh-CN`, `en`) → one sentence on the offer, for text-to-speech")
+]
+Peak = Annotated[int, Meta(ge=0, le=255)]
 
 
 class ViewForm(Struct, frozen=True, forbid_unknown_fields=True):
     """Every field is there, always; what is not known is null."""
+
+
+class NoteView(ViewForm, kw_only=True, frozen=True):
+    """A voice note; what was said to or by a holder is no part of the public view."""
+
+    id: Annotated[str, Meta(description="A ULID")]
+    mime: Annotated[str, Meta(description="As the bytes are, whatever the upload called them")]
+    seconds: float
+    bytes: int
+    sha256: Annotated[str, Meta(description="Of the audio, in hexadecimal")]
+    url: Annotated[
+        str | None,
+        Meta(
+            description="Where this reader hears it, for five minutes; made anew in every message. "
+            "Null when it has expired, and for candidates while the kind's policy says `listen: after`"
+        ),
+    ]
+    waveform: Annotated[list[Peak], Meta(min_length=PEAKS, max_length=PEAKS, description="Loudest of each part")]
+    by: Annotated[Literal["customer", "agent", "desk", "service"], Meta(description="Who said it")]
+    at: Millis
+    expired: Annotated[bool, Meta(description="The audio is kept no more")]
+
+
+VoiceNotes = Annotated[list[NoteView], Meta(description="Oldest first")]
 
 
 class CustomerView(ViewForm, kw_only=True, frozen=True):
@@ -107,7 +135,13 @@ class PublicOrderView(ViewForm, kw_only=True, frozen=True):
     expires_at: Annotated[int | None, Meta(description="The end of the current round, ms since the epoch")]
 
 
-class HallOrderView(PublicOrderView, kw_only=True, frozen=True):
+class OfferedOrderView(PublicOrderView, kw_only=True, frozen=True):
+    """An entry of a list of offers."""
+
+    say: Say
+
+
+class HallOrderView(OfferedOrderView, kw_only=True, frozen=True):
     """An open order, as the hall lists it."""
 
     distance_m: Annotated[int, Meta(description="From the agent to `area`")]

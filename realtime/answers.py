@@ -13,7 +13,7 @@ from dispatch.claims import Outcome
 from dispatch.errors import Code
 from dispatch.notice import Level
 from dispatch.policy import AgentRole
-from dispatch.view_forms import Millis, OrderView, PublicOrderView
+from dispatch.view_forms import Millis, OfferedOrderView, OrderView, PublicOrderView, Say
 from geo.point import Latitude, Longitude, Point
 from realtime.messages import Availability
 from realtime.wire import CloseCode
@@ -48,7 +48,7 @@ class _Answer(Struct, tag_field="type", frozen=True, forbid_unknown_fields=True)
 class _Lists(_Answer, kw_only=True, frozen=True):
     """Of `welcome` and `snapshot`."""
 
-    offers: list[PublicOrderView] | UnsetType = UNSET
+    offers: list[OfferedOrderView] | UnsetType = UNSET
     jobs: list[OrderView] | UnsetType = UNSET
     desk: list[OrderView] | UnsetType = UNSET
     orders: list[OrderView] | UnsetType = UNSET
@@ -71,9 +71,10 @@ class Snapshot(_Lists, kw_only=True, frozen=True, tag="snapshot"):
 
 
 class Offer(_Answer, kw_only=True, frozen=True, tag="offer"):
-    """The order may be grabbed; again when its round, bonus, details or expiry change."""
+    """The order may be grabbed; again when its round, bonus, details or expiry change, or a voice note is added."""
 
     order: PublicOrderView
+    say: Say
 
 
 class Retract(_Answer, kw_only=True, frozen=True, tag="retract"):

@@ -26,11 +26,13 @@ _ASKED: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     "grab": (_AGENTS, ("verdict", "error")),
     "decline": (_AGENTS, ("ok", "error")),
     "seen": (_AGENTS, ("error",)),
+    "heard": ((*_AGENTS, Role.DISPATCHER.value), ("ok", "error")),
     "progress": (_AGENTS, ("ok", "error")),
     "release": (_AGENTS, ("ok", "error")),
     "ping": (_EVERYBODY, ("pong", "error")),
 }
-"""Who may say it, and what may answer it; `position` and `seen` are answered when they have a fault only."""
+"""Who may say it, and what may answer it; `position`, `seen` and a `heard` without `ref` are answered when they have a
+fault only."""
 
 _TOLD: Mapping[str, Sequence[str]] = {
     "welcome": _EVERYBODY,
@@ -44,7 +46,7 @@ _TOLD: Mapping[str, Sequence[str]] = {
     "track": (Role.CUSTOMER.value,),
     "desk": (Role.DISPATCHER.value,),
     "notice": _EVERYBODY,
-    "ok": _AGENTS,
+    "ok": (*_AGENTS, Role.DISPATCHER.value),
     "pong": _EVERYBODY,
     "error": _EVERYBODY,
     "bye": _EVERYBODY,

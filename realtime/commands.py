@@ -21,9 +21,10 @@ from dispatch.people import UnknownSession
 from geo.crs import to_wgs84
 from realtime.connection import Connection
 from realtime.gathering import Gathering
-from realtime.messages import Decline, Grab, Hello, Ping, Position, Progress, Release, Seen, SetStatus
+from realtime.messages import Decline, Grab, Heard, Hello, Ping, Position, Progress, Release, Seen, SetStatus
 from realtime.owed import Owed
-from realtime.session import AgentSession, Session, verdict_message
+from realtime.session import AgentSession, DeskSession, Session, verdict_message
+from realtime.showing import Showing
 from realtime.undecided import Undecided
 from realtime.wire import ClientMessage, Outbound
 
@@ -51,9 +52,17 @@ class Commands:
     a session that Redis knows no more."""
 
     def __init__(
-        self, dispatch: Dispatch, gathering: Gathering, spawn: Spawn, tell: Tell, available: Availability, over: Over
+        self,
+        dispatch: Dispatch,
+        showing: Showing,
+        gathering: Gathering,
+        spawn: Spawn,
+        tell: Tell,
+        available: Availability,
+        over: Over,
     ) -> None:
         self._dispatch = dispatch
+        self._showing = showing
         self._gathering = gathering
         self._spawn = spawn
         self._tell = tell
@@ -68,6 +77,8 @@ class Commands:
                 conn.send(Outbound({"type": "pong"} if message.ref is None else {"type": "pong", "ref": message.ref}))
             case Hello():
                 conn.send(error(None, Code.INVALID, "type: hello was said already"))
+            case Heard() if isinstance(session, AgentSession | DeskSession):
+                self._on_order(conn, session, message, partial(self._heard, session, message))
             case _ if isinstance(session, AgentSession):
                 self._of_agent(conn, session, message)
             case _:
@@ -113,29 +124,28 @@ class Commands:
 
     def _tell_verdict(self, conn: Connection, session: AgentSession, grab: Grab, verdict: Verdict) -> None:
         _COUNTED[verdict.outcome].inc()
-        conn.send(Outbound(session.verdict(grab.ref, grab.order_id, verdict)))
+        conn.send(Outbound(session.verdict(grab.ref, grab.order_id, verdict, self._showing)))
 
     def _tell_pending(self, conn: Connection, session: AgentSession, grab: Grab) -> None:
         _COUNTED[Outcome.PENDING].inc()
-        conn.send(Outbound(verdict_message(grab.ref, grab.order_id, PENDING, session.crs)))
+        conn.send(Outbound(verdict_message(grab.ref, grab.order_id, PENDING)))
 
     # --- other commands ---------------------------------------------------------------------------------
 
     def _on_order(
-        self, conn: Connection, session: AgentSession, message: Decline | Progress | Release, work: Work
+        self, conn: Connection, session: Session, message: Decline | Heard | Progress | Release, work: Work
     ) -> None:
         session.wait(message.order_id)
         self._carry_out(conn, session, message.ref, message.order_id, work)
 
-    def _carry_out(
-        self, conn: Connection, session: AgentSession, ref: str | None, order_id: str | None, work: Work
-    ) -> None:
+    def _carry_out(self, conn: Connection, session: Session, ref: str | None, order_id: str | None, work: Work) -> None:
         self.owed.asked(conn)
         self._spawn(self._answered(conn, session, ref, order_id, work))
 
     async def _answered(
-        self, conn: Connection, session: AgentSession, ref: str | None, order_id: str | None, work: Work
+        self, conn: Connection, session: Session, ref: str | None, order_id: str | None, work: Work
     ) -> None:
+        """What is about an order and bears no `ref` is answered only when it is at fault."""
         try:
             await work()
         except (Refused, Unavailable) as exc:
@@ -147,7 +157,8 @@ class Commands:
             log.error("command_failed", order=order_id, exc_info=exc)
             conn.send(error(ref, Code.INTERNAL, "internal error"))
         else:
-            conn.send(ok(ref))
+            if ref is not None or order_id is None:
+                conn.send(ok(ref))
         finally:
             if order_id is not None:
                 self._tell(session, session.go_on(order_id))
@@ -160,6 +171,9 @@ class Commands:
     async def _decline(self, session: AgentSession, message: Decline) -> None:
         await self._dispatch.people.decline(session.who, session.slot, message.order_id, message.reason or "")
         session.declined(message.order_id)
+
+    async def _heard(self, session: Session, message: Heard) -> None:
+        await self._dispatch.notes.heard(session.who, message.order_id, message.note_id)
 
     async def _progress(self, session: AgentSession, message: Progress) -> None:
         order = await self._job(session, message.order_id)

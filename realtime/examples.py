@@ -14,13 +14,16 @@ from dispatch.view_examples import (
     EN_ROUTE,
     ESCALATED,
     HELD,
+    NOTE,
     NOW,
     OPEN,
     REGION,
+    SAY,
     TAKEN_UP,
     VALET,
     WIDENED,
     full,
+    offered,
     public,
 )
 from realtime.wire import CloseCode
@@ -46,6 +49,7 @@ CLIENT: Examples = {
     "grab": {"an offer": {"type": "grab", "ref": "g-1", "order_id": _ORDER}},
     "decline": {"an offer": {"type": "decline", "ref": "d-1", "order_id": _ORDER, "reason": "too far"}},
     "seen": {"an offer on the screen": {"type": "seen", "order_ids": [_ORDER]}},
+    "heard": {"a voice note": {"type": "heard", "ref": "h-1", "order_id": _ORDER, "note_id": NOTE.id}},
     "progress": {
         "a step": {"type": "progress", "ref": "p-1", "order_id": _ORDER, "fence": 1, "step": "en_route", "at": NOW},
     },
@@ -68,7 +72,7 @@ def _desk(event: str, order: Order) -> dict[str, object]:
 
 _WELCOME = {
     **{"type": "welcome", "session_id": "01M3252NK0DA2PBFXQJWDFQCH4", "server_at": NOW + 20_000},
-    **{"heartbeat_seconds": 20.0, "features": []},
+    **{"heartbeat_seconds": 20.0, "features": ["voice_notes", "heard", "say"]},
 }
 _CARD = {
     **{"id": VALET, "role": "valet", "region": REGION, "name": "Wang", "phone": "+8613900000001"},
@@ -77,13 +81,13 @@ _CARD = {
 
 SERVER: Examples = {
     "welcome": {
-        "a valet": {**_WELCOME, "agent": _CARD, "offers": [public(WIDENED)], "jobs": [], "more": []},
+        "a valet": {**_WELCOME, "agent": _CARD, "offers": [offered(WIDENED)], "jobs": [], "more": []},
         "a dispatcher": {**_WELCOME, "desk": [full(ESCALATED)], "more": []},
         "a customer": {**_WELCOME, "orders": [full(EN_ROUTE)], "more": []},
         "a service": {**_WELCOME, "more": []},
     },
     "snapshot": {"a valet": {"type": "snapshot", "offers": [], "jobs": [full(HELD)], "more": []}},
-    "offer": {"of the second round": {"type": "offer", "order": public(WIDENED)}},
+    "offer": {"of the second round": {"type": "offer", "order": public(WIDENED), "say": SAY}},
     "retract": {"another was quicker": {"type": "retract", "order_id": _ORDER, "reason": "taken"}},
     "verdict": {
         "won": _verdict("won", fence=1, job=full(HELD)),

@@ -18,6 +18,7 @@ import structlog
 from dispatch import metrics
 from dispatch.assembly import Dispatch
 from dispatch.catalog import PEOPLE
+from dispatch.clock import now_ms
 from dispatch.errors import DispatchError, InvariantBroken, Unavailable
 from dispatch.events import ABOUT_AGENTS, Event, Type
 from dispatch.records.ledger import StaleEpoch
@@ -33,6 +34,7 @@ from realtime.limits import DEFAULT_RATES, Rates
 from realtime.notices import NoticeBoard
 from realtime.registry import Registry
 from realtime.session import AgentSession, Session
+from realtime.showing import Showing
 from realtime.tail import Tails
 from realtime.telling import Telling
 from realtime.throttle import Throttle
@@ -54,11 +56,14 @@ class Hub:
     def __init__(self, dispatch: Dispatch, *, heartbeat_seconds: float, rates: Rates = DEFAULT_RATES) -> None:
         self._dispatch = dispatch
         self._registry = Registry()
-        self._usher = Usher(dispatch, self._registry.book, heartbeat_seconds)
+        self._showing = Showing(dispatch.catalog.known_policy, dispatch.sayings, dispatch.links, now_ms)
+        self._usher = Usher(dispatch, self._showing, self._registry.book, heartbeat_seconds)
         self._gathering = Gathering(
             dispatch.people, lambda: iter(self._registry), self._forgotten, self._registry.unsent_bytes
         )
-        self._commands = Commands(dispatch, self._gathering, self._spawn, self._send, self._set_status, self._forgotten)
+        self._commands = Commands(
+            dispatch, self._showing, self._gathering, self._spawn, self._send, self._set_status, self._forgotten
+        )
         self._notices = NoticeBoard(dispatch.notices, self._registry.begun, self._announce, self._spawn)
         self._tails = Tails(dispatch.store, self.hear, self._lost)
         self._expiry = Expiry(lambda: iter(self._registry), dispatch.verifier.leeway_ms, self._end)
@@ -224,7 +229,7 @@ class Hub:
             if not event.tells_all:
                 self._doubt(concerned)
                 continue
-            telling = Telling(event, self._usher.private_details)
+            telling = Telling(event, self._showing)
             behind_record = [session for session in concerned if _waits_for_record(session, event)]
             if behind_record:
                 unconfirmed.append(telling)

@@ -22,6 +22,7 @@ _NO_NUL = r"^[^\x00]*$"
 
 Ref = Annotated[str, Meta(max_length=MAX_REF)]
 OrderId = Annotated[AnyOrderId, Meta(min_length=1, max_length=64, pattern=_NO_NUL)]
+NoteId = Annotated[str, Meta(min_length=1, max_length=64, pattern=_NO_NUL)]
 Reason = Annotated[str, Meta(max_length=MAX_REASON, pattern=_NO_NUL)]
 Millis = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Fence = Annotated[int, Meta(ge=1, le=2**53 - 1)]
@@ -94,8 +95,14 @@ class Release(_Message, frozen=True, tag="release"):
     reason: Reason
 
 
+class Heard(_Message, frozen=True, tag="heard"):
+    order_id: OrderId
+    note_id: NoteId
+    ref: Ref | None = None
+
+
 class Ping(_Message, frozen=True, tag="ping"):
     ref: Ref | None = None
 
 
-ClientMessage = Hello | Position | SetStatus | Grab | Decline | Seen | Progress | Release | Ping
+ClientMessage = Hello | Position | SetStatus | Grab | Decline | Seen | Heard | Progress | Release | Ping

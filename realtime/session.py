@@ -19,9 +19,10 @@ from dispatch.order import TERMINAL, Status
 from dispatch.people import DeskPresent, Present
 from dispatch.records.agents import Agent
 from dispatch.views import View, full_view
-from geo.crs import Crs, from_wgs84
+from geo.crs import Crs
 from geo.point import Point
-from realtime.telling import PrivateDetails, Telling, offers_view
+from realtime.showing import Showing
+from realtime.telling import Telling
 from realtime.wire import Outbound
 
 REMEMBERED = 32
@@ -201,7 +202,12 @@ class AgentSession(Session):
     def slot(self) -> str:
         return self.agent.region
 
-    def lists(self, present: Present, private: PrivateDetails) -> Message:
+    @property
+    def stands(self) -> Point | None:
+        """Where he is, as far as is known: a shop at its home."""
+        return self.agent.home if self.position is None or self.agent.role == "shop" else self.position
+
+    def lists(self, present: Present, showing: Showing) -> Message:
         """Replace all that is known by the present; the lists of `welcome` and `snapshot`."""
         for order_id in tuple(self.offers):
             self._drop_offer(order_id, None)
@@ -212,9 +218,10 @@ class AgentSession(Session):
         for order in present.offers:
             self._add_offer(order.id)
         self.jobs = {order.id: order.version for order in present.jobs}
+        reader = showing.reader(self.who, self.crs)
         return {
-            "offers": offers_view(present.offers, private, self.crs),
-            "jobs": [full_view(order, self.crs) for order in present.jobs],
+            "offers": showing.offers(present.offers, reader, self.stands),
+            "jobs": [full_view(order, reader) for order in present.jobs],
             "more": present.more,
         }
 
@@ -227,7 +234,7 @@ class AgentSession(Session):
         """The answer to a grab of an order that is not held, offered or asked for."""
         return (self._past or {}).get(order_id, NOT_OFFERED)
 
-    def verdict(self, ref: str, order_id: str, verdict: Verdict) -> Message:
+    def verdict(self, ref: str, order_id: str, verdict: Verdict, showing: Showing) -> Message:
         """What he is told, and what he then knows."""
         match verdict.outcome:
             case Outcome.WON if verdict.order is not None:
@@ -238,7 +245,11 @@ class AgentSession(Session):
                 self._drop_offer(order_id, verdict)
             case Outcome.REFUSED if verdict.reason in ("declined", "suspended"):
                 self._drop_offer(order_id, verdict)
-        return verdict_message(ref, order_id, verdict, self.crs)
+        message = verdict_message(ref, order_id, verdict)
+        if verdict.order is not None:
+            message["fence"] = verdict.fence
+            message["job"] = full_view(verdict.order, showing.reader(self.who, self.crs))
+        return message
 
     def declined(self, order_id: str) -> None:
         self._drop_offer(order_id, DECLINED)
@@ -266,14 +277,14 @@ class AgentSession(Session):
         if event.holder == me:
             self._drop_offer(event.order_id, None)
             self.jobs[event.order_id] = event.version
-            return [telling.job(self.crs)]
+            return [telling.job(self.who, self.crs)]
         if event.was == me:
             self.jobs.pop(event.order_id, None)
             self._remember(event.order_id, _AFTER_JOB.get(event.type, NOT_OFFERED))
-            return [telling.job(self.crs) if event.type is Type.COMPLETED else telling.unjob()]
+            return [telling.job(self.who, self.crs) if event.type is Type.COMPLETED else telling.unjob()]
         if me in event.addressed:
             self._add_offer(event.order_id)
-            return [telling.offer(self.crs)]
+            return [telling.offer(self.who, self.crs, self.stands)]
         return self._tell_candidate(telling) if event.order_id in self.offers else []
 
     def _tell_candidate(self, telling: Telling) -> list[Outbound]:
@@ -285,7 +296,7 @@ class AgentSession(Session):
             if event.type is Type.EDITED and self.agent.id in event.detail.get("retracted", ()):
                 self._drop_offer(event.order_id, NOT_OFFERED)
                 return [telling.retract("changed")]
-            return [telling.offer(self.crs)] if event.type in (Type.WIDENED, Type.EDITED) else []
+            return [telling.offer(self.who, self.crs, self.stands)] if _renews_offer(event) else []
         reason = telling.retract_reason()
         self._drop_offer(event.order_id, _AFTER_RETRACT[reason])
         return [telling.retract(reason)]
@@ -324,19 +335,20 @@ class DeskSession(Session):
 
     __slots__ = ("_floors",)
 
-    def lists(self, presents: dict[str, DeskPresent], most: int) -> Message:
+    def lists(self, presents: dict[str, DeskPresent], most: int, showing: Showing) -> Message:
         """Region → its desk. The desk of one that is being put right is missing; `snapshot` follows then."""
         self._floors = {region: present.n for region, present in presents.items()}
         orders = sorted((o for p in presents.values() for o in p.orders), key=lambda order: (order.desk_at, order.id))
         whole = presents.keys() >= set(self.slots)
         cut = not whole or len(orders) > most or any(present.more for present in presents.values())
-        return {"desk": [full_view(order, self.crs) for order in orders[:most]], "more": ["desk"] if cut else []}
+        reader = showing.reader(self.who, self.crs)
+        return {"desk": [full_view(order, reader) for order in orders[:most]], "more": ["desk"] if cut else []}
 
     def _is_news(self, event: Event) -> bool:
         return event.n > self._floors.get(event.region, 0)
 
     def _tell(self, telling: Telling) -> list[Outbound]:
-        return [telling.desk(self.crs)] if telling.event.desk else []
+        return [telling.desk(self.who, self.crs)] if telling.event.desk else []
 
 
 class CustomerSession(Session):
@@ -367,30 +379,17 @@ class CustomerSession(Session):
             self._told.pop(event.order_id, None)  # nothing follows
         else:
             self._told[event.order_id] = event.version
-        return [telling.order(self.crs)]
+        return [telling.order(self.who, self.crs)]
 
 
-def verdict_message(ref: str, order_id: str, verdict: Verdict, crs: Crs) -> Message:
+def _renews_offer(event: Event) -> bool:
+    """Whether those who hold the offer of an open order are shown it again."""
+    return event.type in (Type.WIDENED, Type.EDITED) or (event.type is Type.NOTED and bool(event.detail["shared"]))
+
+
+def verdict_message(ref: str, order_id: str, verdict: Verdict) -> Message:
+    """But for what the winner is shown."""
     message: Message = {"type": "verdict", "ref": ref, "order_id": order_id, "outcome": verdict.outcome.value}
     if verdict.reason is not None:
         message["reason"] = verdict.reason
-    if verdict.order is not None:
-        message["fence"] = verdict.fence
-        message["job"] = full_view(verdict.order, crs)
     return message
-
-
-def agent_card(agent: Agent, status: str, crs: Crs) -> View:
-    """The agent's own profile, in `welcome`; as over HTTP."""
-    home = from_wgs84(agent.home, crs) if agent.home else None
-    return {
-        "id": agent.id,
-        "role": agent.role,
-        "region": agent.region,
-        "name": agent.name,
-        "phone": agent.phone,
-        "skills": list(agent.skills),
-        "capacity": agent.capacity,
-        "home": {"lat": home.lat, "lon": home.lon} if home else None,
-        "status": status,
-    }

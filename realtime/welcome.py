@@ -18,12 +18,13 @@ from dispatch.identity import AGENTS, Identity, Role, TokenExpired
 from dispatch.people import MOST_LISTED, DeskPresent
 from dispatch.records.agents import Agent
 from dispatch.store import Quarantined
-from dispatch.views import full_view
-from geo.crs import to_wgs84
-from realtime.session import AgentSession, CustomerSession, DeskSession, Message, OfferBook, Session, agent_card
+from dispatch.views import View, full_view
+from geo.crs import Crs, from_wgs84, to_wgs84
+from realtime.session import AgentSession, CustomerSession, DeskSession, Message, OfferBook, Session
+from realtime.showing import Showing
 from realtime.wire import CloseCode, Hello, Outbound
 
-FEATURES: list[str] = []
+FEATURES = ["voice_notes", "heard", "say"]
 """What this server knows beyond PROTOCOL version 1."""
 
 
@@ -37,8 +38,9 @@ class Refusal(Exception):
 
 
 class Usher:
-    def __init__(self, dispatch: Dispatch, book: OfferBook, heartbeat_seconds: float) -> None:
+    def __init__(self, dispatch: Dispatch, showing: Showing, book: OfferBook, heartbeat_seconds: float) -> None:
         self._dispatch = dispatch
+        self._showing = showing
         self._book = book
         self._heartbeat_seconds = heartbeat_seconds
 
@@ -94,7 +96,7 @@ class Usher:
             return await self._enter(session, meta)
         with suppress(Refused):  # it ended just now
             await people.set_status(session.slot, agent.id, session.id, session.status, said_at=session.status_at)
-        return session.lists(await people.present(session.slot, agent.id), self.private_details)
+        return session.lists(await people.present(session.slot, agent.id), self._showing)
 
     async def _enter(self, session: Session, meta: dict[str, object]) -> Message:
         """Make the session known to Redis (again) and read its lists."""
@@ -103,13 +105,14 @@ class Usher:
             present = await people.enter(
                 session.agent, session.id, meta, session.status, session.position, said_at=session.status_at
             )
-            return session.lists(present, self.private_details)
+            return session.lists(present, self._showing)
         await people.admit(session.who, session.id, meta)
         if isinstance(session, DeskSession):
-            return session.lists(await self._desks(session.slots), MOST_LISTED)
+            return session.lists(await self._desks(session.slots), MOST_LISTED, self._showing)
         if isinstance(session, CustomerSession):
             orders, more = await people.unfinished_of(session.who.sub)
-            return session.lists([full_view(order, session.crs) for order in orders], more)
+            reader = self._showing.reader(session.who, session.crs)
+            return session.lists([full_view(order, reader) for order in orders], more)
         return {"more": []}
 
     async def _desks(self, regions: tuple[str, ...]) -> dict[str, DeskPresent]:
@@ -128,11 +131,6 @@ class Usher:
             return await self._dispatch.people.desk(region)
         except Quarantined:
             return None
-
-    def private_details(self, kind: str) -> tuple[str, ...]:
-        """What the policy of this kind keeps from candidates."""
-        policy = self._dispatch.catalog.known_policy(kind)
-        return policy.private_details if policy else ()
 
     def _identify(self, token: str | None) -> Identity:
         if not token:
@@ -158,6 +156,22 @@ class Usher:
         if agent.suspended:
             raise Refusal(CloseCode.SUSPENDED, "the agent is suspended")
         return agent
+
+
+def agent_card(agent: Agent, status: str, crs: Crs) -> View:
+    """The agent's own profile, in `welcome`; as over HTTP."""
+    home = from_wgs84(agent.home, crs) if agent.home else None
+    return {
+        "id": agent.id,
+        "role": agent.role,
+        "region": agent.region,
+        "name": agent.name,
+        "phone": agent.phone,
+        "skills": list(agent.skills),
+        "capacity": agent.capacity,
+        "home": {"lat": home.lat, "lon": home.lon} if home else None,
+        "status": status,
+    }
 
 
 def _meta(session: Session, address: str, codec: str) -> dict[str, object]:

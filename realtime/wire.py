@@ -19,6 +19,7 @@ from realtime.messages import (
     ClientMessage,
     Decline,
     Grab,
+    Heard,
     Hello,
     Ping,
     Position,
@@ -39,6 +40,7 @@ __all__ = [
     "Codec",
     "Decline",
     "Grab",
+    "Heard",
     "Hello",
     "Invalid",
     "Malformed",
@@ -110,7 +112,7 @@ class _Envelope(msgspec.Struct):
 
 _KNOWN_TYPES: Final = frozenset(
     str(kind.__struct_config__.tag)
-    for kind in (Hello, Position, SetStatus, Grab, Decline, Seen, Progress, Release, Ping)
+    for kind in (Hello, Position, SetStatus, Grab, Decline, Seen, Heard, Progress, Release, Ping)
 )
 _AT_PATH: Final = re.compile(r"(?P<what>.*) - at `\$\.?(?P<path>[^`]*)`", re.DOTALL)
 _MAX_FAULT_TEXT: Final = 300

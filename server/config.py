@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 import jwt
 
 from dispatch.identity import Algorithm
+from dispatch.say import Sayings
+from dispatch.voice.terms import VoiceTerms
 from realtime.admission import Room
 from realtime.limits import Rates
-from server import bounds
+from server import bounds, voice_settings
 from server.key_forms import KeysFault
 from server.keys import Trust
 
@@ -69,6 +71,8 @@ class Settings:
     room: Room
     origins: frozenset[str] | None
     log_format: str
+    voice: VoiceTerms
+    say: Sayings
     shared_ports: bool
     """Whether sibling workers listen on the same ports."""
     metrics_port: int
@@ -109,6 +113,7 @@ def read(
     if workers > 1 and 0 in (http_port, ws_port):
         raise ConfigError("--workers above 1 needs fixed ports: they are shared")
     rates, room = _bounds(env)
+    voice, say = _voice(env, data_dir)
     return Settings(
         host=host,
         http_port=http_port,
@@ -124,6 +129,8 @@ def read(
         room=room,
         origins=_origins(env.get("DISPATCH_ORIGINS", "")),
         log_format=_choice(env, "DISPATCH_LOG_FORMAT", ("json", "console")),
+        voice=voice,
+        say=say,
         shared_ports=env.get("DISPATCH_SHARED_PORTS", "") == "1",
         metrics_port=_metrics_port(env, workers, {http_port, ws_port}),
     )
@@ -133,6 +140,13 @@ def _bounds(env: Mapping[str, str]) -> tuple[Rates, Room]:
     try:
         return bounds.rates(env), bounds.room(env, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     except bounds.BoundsFault as exc:
+        raise ConfigError(str(exc)) from exc
+
+
+def _voice(env: Mapping[str, str], data_dir: Path) -> tuple[VoiceTerms, Sayings]:
+    try:
+        return voice_settings.terms(env, data_dir), voice_settings.sayings(env)
+    except voice_settings.VoiceFault as exc:
         raise ConfigError(str(exc)) from exc
 
 

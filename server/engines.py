@@ -1,7 +1,7 @@
 """The working roles of one process: an engine and a projector for every region, as regions come and go.
 
-Owns their tasks, and the gauges that are read from PostgreSQL. Invariant: a task that ends by a bug is logged and
-started again; none ends silently.
+Owns their tasks, the gauges that are read from PostgreSQL, and when audio is swept. Invariant: a task that ends by a
+bug is logged and started again; none ends silently.
 """
 
 import asyncio
@@ -22,6 +22,8 @@ from dispatch.tasks import end
 
 log = structlog.get_logger()
 GAUGES_S = 5.0
+SWEEP_S = 60.0
+"""How often audio is looked for that nobody has, or whose time is over."""
 DAY_MS = 24 * 3600 * 1000
 
 
@@ -36,6 +38,7 @@ class Engines:
         self._own = [
             asyncio.create_task(_kept_going("regions", self._follow_regions)),
             asyncio.create_task(_kept_going("gauges", self._read_gauges)),
+            asyncio.create_task(_kept_going("audio", self._sweep_audio)),
         ]
 
     async def close(self) -> None:
@@ -69,6 +72,14 @@ class Engines:
             except DispatchError as exc:
                 log.warning("gauges_not_read", error=exc.message)
             await asyncio.sleep(GAUGES_S)
+
+    async def _sweep_audio(self) -> None:
+        while True:
+            await asyncio.sleep(random.uniform(0.5, 1.5) * SWEEP_S)  # the processes of a deployment take turns
+            try:
+                await self._dispatch.notes.sweep()
+            except DispatchError as exc:
+                log.warning("audio_not_swept", error=exc.message)
 
     async def _gauge(self) -> None:
         records = self._dispatch.records

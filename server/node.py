@@ -41,6 +41,10 @@ GARBAGE = 50_000
 """New objects, before those that hold each other in circles are looked for: some 5 MiB, if all of them were."""
 START_SECONDS = 60.0
 """How long a process waits for PostgreSQL before it gives up."""
+HTTP_SECONDS = 17
+"""How long requests in flight may take at the end: longer than an upload may be silent, so that each is answered."""
+STORAGE_SECONDS = 3.0
+"""How long `/readyz` waits for the storage of voice notes: probes give up after a few seconds."""
 CONSOLE = Path(__file__).resolve().parent.parent / "console"
 _STREAM = Document("asyncapi", "The stream, as AsyncAPI 3.0", asyncapi.document)
 
@@ -72,9 +76,24 @@ class Node:
             found["regions"] = await self._regions()
         if self._keys is not None:
             found["keys"] = self._keys.state
+        if self._settings.role.answers:
+            found |= {"voice_storage": await self._voice_storage(), "mp3": self._mp3()}
         if self._draining:
             found["server"] = "draining"
         return found
+
+    async def _voice_storage(self) -> str:
+        try:
+            async with asyncio.timeout(STORAGE_SECONDS):
+                await self._dispatch.notes.storage.check()
+        except TimeoutError:
+            return "the storage of voice notes does not answer"
+        except DispatchError as exc:
+            return exc.message
+        return "ok"
+
+    def _mp3(self) -> str:
+        return "ok" if self._dispatch.notes.transcoder.available else "ffmpeg is not installed"
 
     async def _regions(self) -> str:
         try:
@@ -148,7 +167,7 @@ class Node:
     async def _answering(self, sock: socket.socket, app: Starlette) -> AsyncIterator[None]:
         config = uvicorn.Config(
             app, loop="none", lifespan="off", log_config=None, access_log=False, server_header=False,
-            timeout_graceful_shutdown=10, timeout_keep_alive=30,
+            timeout_graceful_shutdown=HTTP_SECONDS, timeout_keep_alive=30,
         )  # fmt: skip
         server = _Http(config)
         task = asyncio.create_task(server.serve(sockets=[sock]), name="http")
@@ -190,7 +209,13 @@ async def serve(settings: Settings) -> None:
     keys = settings.trust.source()
     async with services(settings) as running:
         verifier = running.trust.verifier(keys)
-        dispatch = Dispatch(redis_url=running.redis_url, database_url=running.database_url, verifier=verifier)
+        dispatch = Dispatch(
+            redis_url=running.redis_url,
+            database_url=running.database_url,
+            verifier=verifier,
+            voice=running.voice,
+            say=running.say,
+        )
         await Node(running, dispatch, keys).run(stop)
 
 

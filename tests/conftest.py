@@ -16,6 +16,8 @@ from dispatch.identity import Identity, Role, Verifier
 from dispatch.order import Customer, Order, Spot
 from dispatch.records.agents import Agent
 from dispatch.state import Draft
+from dispatch.voice.note import Note
+from dispatch.voice.terms import VoiceTerms
 from geo.point import Point
 from server import embedded
 
@@ -35,9 +37,14 @@ async def services(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[em
 
 
 @pytest.fixture(scope="session")
-async def dispatch(services: embedded.Embedded) -> AsyncIterator[Dispatch]:
+async def dispatch(services: embedded.Embedded, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Dispatch]:
     """The use cases on them, without engines: time passes only where a test says so."""
-    found = Dispatch(redis_url=services.redis_url, database_url=services.database_url, verifier=Verifier([SECRET]))
+    found = Dispatch(
+        redis_url=services.redis_url,
+        database_url=services.database_url,
+        verifier=Verifier([SECRET]),
+        voice=VoiceTerms(spool_dir=tmp_path_factory.mktemp("voice") / "voice-spool"),
+    )
     await found.start()
     for slot in found.catalog.slots:
         await found.reconciler.region(slot)
@@ -82,7 +89,9 @@ class City:
         await self.dispatch.people.enter(agent, session_id, {"sub": agent.id}, status, self.at(north_m))
         return session_id
 
-    async def place(self, kind: str = "maintenance", north_m: float = 0.0, **changes: object) -> Order:
+    async def place(
+        self, kind: str = "maintenance", north_m: float = 0.0, *, notes: tuple[Note, ...] = (), **changes: object
+    ) -> Order:
         fields: dict[str, object] = {
             "customer": Customer("c-1", "Li", "+8613800000000"),
             "place": Spot(self.at(north_m), "1 Example Road"),
@@ -93,7 +102,9 @@ class City:
             "scheduled_at": None,
         }
         draft = Draft(**(fields | changes))  # type: ignore[arg-type]  # test fields
-        return await self.dispatch.intake.place(SERVICE, kind, draft, region=None, order_id=str(ULID()), request="")
+        return await self.dispatch.intake.place(
+            SERVICE, kind, draft, region=None, order_id=str(ULID()), request="", notes=notes
+        )
 
 
 async def new_city(dispatch: Dispatch) -> City:

@@ -71,7 +71,7 @@ end
 -- All offers of an agent end, so that an order which wants him later is offered to him anew.
 local function withdraw_offers(agent_id)
   for _, order_id in ipairs(redis.call('ZRANGE', key('inbox', agent_id), 0, -1)) do
-    redis.call('HDEL', key('offers', order_id), agent_id, 'd,' .. agent_id, 's,' .. agent_id)
+    redis.call('HDEL', key('offers', order_id), agent_id, 'd,' .. agent_id, 's,' .. agent_id, 'h,' .. agent_id)
   end
   redis.call('DEL', key('inbox', agent_id))
 end

@@ -46,7 +46,7 @@ local function retract()
   for i = 1, #offers, 2 do
     local agent_id, of = offers[i], string.match(offers[i + 1], '^(%w+):')
     if of and not has(f.declined, agent_id) and beyond(agent_id, of) then
-      redis.call('HDEL', offers_key, agent_id, 'd,' .. agent_id, 's,' .. agent_id)
+      redis.call('HDEL', offers_key, agent_id, 'd,' .. agent_id, 's,' .. agent_id, 'h,' .. agent_id)
       redis.call('ZREM', key('inbox', agent_id), order_id)
       retracted[#retracted + 1] = agent_id
       if of == f.round then of_round = of_round + 1 end

@@ -13,6 +13,7 @@ from dispatch.records.notices import Notices
 from dispatch.records.orders import Orders
 from dispatch.records.requests import Requests
 from dispatch.records.rules import Rules
+from dispatch.records.voice_notes import VoiceNotes
 
 __all__ = ["Database", "Records"]
 
@@ -29,6 +30,7 @@ class Records:
         self.requests = Requests(database)
         self.marks = Marks(database)
         self.notices = Notices(database)
+        self.voice_notes = VoiceNotes(database)
 
     async def close(self) -> None:
         await self.ledger.close()

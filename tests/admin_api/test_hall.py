@@ -33,7 +33,11 @@ async def test_an_agent_finds_and_grabs_what_no_round_has_offered_him(house: Hou
     for private in ("沪A12345", "+8613800000000", "Example Road", "Li"):
         assert private not in seen.text
     public = (await valet.get(f"/v1/orders/{order['id']}")).json()
-    assert view == public | {"distance_m": view["distance_m"]}
+    assert view == public | {"distance_m": view["distance_m"], "say": view["say"]}
+    assert view["say"] == {
+        "zh-CN": f"新的{kind}订单，不到3公里，180元。",
+        "en": f"New {kind} order, less than 3 kilometres away, 180 yuan.",
+    }
     assert (await valet.post(f"/v1/orders/{order['id']}/grab")).json()["outcome"] == "won"
     assert await _ids(valet) == []
 

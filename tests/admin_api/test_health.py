@@ -1,6 +1,7 @@
 """Liveness, readiness, metrics: no token is needed."""
 
 import httpx
+import pytest
 
 from admin_api.health import build_health_app
 from tests.admin_api.conftest import problem
@@ -20,6 +21,18 @@ async def test_readiness_tells_each_dependency(client: httpx.AsyncClient, states
         assert (answer.status_code, answer.json()["redis"]) == (503, "can not be reached")
     finally:
         states["redis"] = "ok"
+
+
+@pytest.mark.parametrize("name", ["mp3", "voice_storage"])
+async def test_orders_do_not_stop_for_want_of_sound(
+    client: httpx.AsyncClient, states: dict[str, str], name: str
+) -> None:
+    states[name] = "is away"
+    try:
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.json()[name]) == (200, "is away")
+    finally:
+        del states[name]
 
 
 async def test_metrics_are_prometheus(client: httpx.AsyncClient) -> None:

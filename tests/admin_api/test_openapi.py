@@ -18,8 +18,9 @@ from admin_api.app import OPERATIONS
 from admin_api.endpoint import Operation
 from admin_api.openapi import document
 from admin_api.problems import STATUSES
-from dispatch.errors import Code
+from admin_api.voice_notes import MEDIA
 
+DOCUMENT = {"type": "object"}
 METHODS = {"get", "put", "patch", "post", "delete"}
 
 
@@ -107,7 +108,7 @@ def fits(served: dict[str, Any], form: dict[str, Any], value: Any) -> bool:
 
 async def test_every_content_has_an_example_that_fits(served: dict[str, Any]) -> None:
     for where, content in contents(served):
-        if content["schema"] != {"type": "object"}:  # the documents themselves are no example
+        if content.get("schema", DOCUMENT) != DOCUMENT:  # no example of the documents themselves, nor of sound
             assert shown(content), where
         assert all(fits(served, content["schema"], value) for value in shown(content)), where
 
@@ -138,18 +139,34 @@ async def test_every_code_has_an_example_in_its_status(served: dict[str, Any]) -
         for content in answer["content"].values()
         for value in shown(content)
     }
-    assert codes == {(code, status) for code, status in STATUSES.items() if code is not Code.RATE_LIMITED} | {
-        ("invalid", 400)
-    }
+    assert codes == {*STATUSES.items(), ("invalid", 400), ("invalid", 416)}
 
 
 async def test_who_may_ask_and_with_what(served: dict[str, Any]) -> None:
-    (scheme,) = served["components"]["securitySchemes"].values()
-    assert (scheme["type"], scheme["scheme"], scheme["bearerFormat"]) == ("http", "bearer", "JWT")
+    schemes = served["components"]["securitySchemes"]
+    token, address = schemes.pop("token"), schemes.pop("address")
+    assert schemes == {}
+    assert (token["type"], token["scheme"], token["bearerFormat"]) == ("http", "bearer", "JWT")
+    assert (address["type"], address["in"], address["name"]) == ("apiKey", "query", "signature")
     for path, item in served["paths"].items():
-        for each in item.values():
-            assert each["security"] == ([{"token": []}] if path.startswith("/v1/") else [])
+        for method, each in item.items():
+            ways = ["token", "address"] if (method, path) == ("get", "/v1/voice-notes/{id}") else ["token"]
+            assert each["security"] == [{way: []} for way in ways if path.startswith("/v1/")]
             assert ("x-roles" in each) == path.startswith("/v1/")
+
+
+async def test_uploads_are_forms_and_sounds_are_played(served: dict[str, Any]) -> None:
+    paths = served["paths"]
+    form = paths["/v1/voice-notes"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    assert form["schema"]["required"] == ["audio", "order"]
+    assert form["schema"]["properties"]["order"] == {"$ref": "#/components/schemas/VoiceOrderBody"}
+    assert form["encoding"] == {"order": {"contentType": "application/json"}}
+    assert served["components"]["schemas"]["VoiceOrderBody"]["properties"]["kind"]["default"] == "voice"
+    form = paths["/v1/orders/{id}/voice-notes"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    assert form["schema"]["properties"].keys() == {"audio"}
+    answers = paths["/v1/voice-notes/{id}"]["get"]["responses"]
+    assert answers["200"]["content"] == answers["206"]["content"] == {media: {} for media in MEDIA}
+    assert {"304", "404", "406", "416"} <= answers.keys()
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: f"{each.method} {each.path}")

@@ -22,6 +22,7 @@ async def test_a_policy_makes_a_kind(house: House) -> None:
         "stall_seconds": {},
         "hall_radius_m": 0,
         "private_details": ["plate"],
+        "listen": "after",
     }
     listed = (await house.dispatcher.get("/v1/policies", limit=200)).json()["items"]
     assert stored in listed

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from admin_api.problems import NotParseable, Problem, rendered, respond
+from admin_api.problems import NotParseable, OutOfRange, Problem, rendered, respond
 from dispatch.errors import Code, DispatchError, InvariantBroken, Refused, Unavailable, invalid
 from tests.admin_api.conftest import House, problem
 
@@ -12,6 +12,7 @@ STATUSES = {
     "unauthenticated": 401,
     "forbidden": 403,
     "not_found": 404,
+    "not_acceptable": 406,
     "conflict": 409,
     "stale_fence": 409,
     "too_large": 413,
@@ -45,6 +46,13 @@ def test_what_can_not_be_parsed_is_400() -> None:
     found = rendered(NotParseable("the body is no JSON"))
     document = msgspec.json.decode(found.body)
     assert (found.status, document["status"], document["code"]) == (400, 400, "invalid")
+
+
+def test_a_range_behind_the_end_is_416() -> None:
+    answer = respond(OutOfRange(1000))
+    document = msgspec.json.decode(bytes(answer.body))
+    assert (answer.status_code, document["status"], document["code"], document["errors"]) == (416, 416, "invalid", [])
+    assert answer.headers["content-range"] == "bytes */1000"
 
 
 def test_what_is_broken_inside_is_not_told() -> None:

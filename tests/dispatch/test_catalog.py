@@ -14,7 +14,7 @@ from geo.point import Point
 from geo.regions import parse_feature
 from server import embedded
 from tests.conftest import DISPATCHER, SECRET, City
-from tests.dispatch.looking import PATIENCE_S, log_of, policy
+from tests.dispatch.looking import PATIENCE_S, log_of, policy, rows
 
 BODY: dict[str, Any] = {"audience": ["valet"], "rounds": [{"radius_m": 3000, "limit": 20, "seconds": 15}]}
 
@@ -39,6 +39,16 @@ async def test_defaults_that_were_changed_or_deleted_do_not_come_back(city: City
     await catalog.seed()
     assert not await catalog.has_region(city.region)
     assert (await catalog.policy(kind)).desk_seconds == 5
+
+
+async def test_a_policy_of_before_voice_notes_is_read_as_if_it_said(city: City) -> None:
+    """What stands in PostgreSQL does not name the field."""
+    kind = await policy(city, listen="before")
+    old = "UPDATE policies SET body = body - 'listen' WHERE kind = :kind RETURNING body"
+    (row,) = await rows(city.dispatch, old, kind=kind)
+    assert "listen" not in row.body
+    await city.dispatch.catalog.load()
+    assert (await city.dispatch.catalog.policy(kind)).listen == "after"
 
 
 @pytest.mark.parametrize(

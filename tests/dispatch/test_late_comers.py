@@ -15,6 +15,7 @@ from dispatch.identity import Identity, Role
 from dispatch.order import Order, Spot, Status
 from dispatch.policy import Terms
 from dispatch.records.agents import Agent
+from dispatch.scripts import key
 from dispatch.state import new_state
 from tests.conftest import DISPATCHER, City
 from tests.dispatch.drafts import draft
@@ -313,7 +314,8 @@ async def _settle(city: City, agent: Agent, who: Someone) -> None:
     jobs = f"jobs:{{{city.region}}}:{agent.id}"
     commands: list[tuple[str | int, ...]] = [("SADD", jobs, i) for i in range(who.load)]
     if not who.reachable:
-        commands.append(("ZREM", f"seen:{{{city.region}}}", agent.id))
+        indexes = (key(city.region, "seen"), key(city.region, "geo", agent.role))
+        commands += [("ZREM", index, agent.id) for index in indexes]
     if commands:
         await city.dispatch.store.direct(commands)
     if who.available:

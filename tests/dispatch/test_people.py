@@ -292,7 +292,7 @@ async def test_deliveries_are_noted_once_and_are_no_events(city: City) -> None:
     first = (await script(city, "standings", order_id=order.id, agent_ids=packed)).unpacked()
     assert first[0][:2] == [True, "available"]
     assert all(first[0][5:8])
-    assert first[1] == [False, False, 0, False, False, False, False, False]
+    assert first[1] == [False, False, 0, False, False, False, False, False, False]
     await city.dispatch.people.mark(city.region, [(order.id, agent.id, "d")])
     assert (await script(city, "standings", order_id=order.id, agent_ids=packed)).unpacked() == first
     assert len(await log(city)) == len(before)

@@ -99,6 +99,20 @@ def test_a_step_may_have_a_time_limit(status: HeldStatus) -> None:
     assert stall_text(parse("towing", BODY | {"stall_seconds": {status: 2}})) == f"{status}:2000"
 
 
+@pytest.mark.parametrize(("kind", "listen"), [("voice", "before"), ("towing", "after"), ("anything", "after")])
+def test_who_does_not_say_when_candidates_may_listen(kind: str, listen: str) -> None:
+    """A policy that was stored before there were voice notes does not, either."""
+    assert parse(kind, BODY).listen == listen
+    for said in ("before", "after"):
+        assert parse(kind, BODY | {"listen": said}).listen == said
+
+
+@pytest.mark.parametrize("wrong", ["never", "", None, True])
+def test_candidates_listen_before_or_after(wrong: Any) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        parse("voice", BODY | {"listen": wrong})
+
+
 def test_the_defaults_are_one_policy_a_kind_and_survive_their_storage() -> None:
     assert {policy.kind for policy in DEFAULTS} == KINDS
     for policy in DEFAULTS:

@@ -59,7 +59,7 @@ def test_a_new_state_has_every_field_as_text() -> None:
 def test_nothing_was_done_with_a_new_order() -> None:
     order = order_of("01J", "nyc", new_state("towing", draft(), 5))
     assert (order.assignment, order.agent, order.taken_up, order.reason, order.due_at) == (None,) * 5
-    assert (order.declined, order.released, order.voice_notes, order.plan) == ((), (), [], "")
+    assert (order.declined, order.released, order.voice_notes, order.plan) == ((), (), (), "")
     assert (order.round, order.offered, order.fence, order.stalled, order.on_desk) == (0, 0, 0, False, False)
 
 

@@ -240,6 +240,22 @@ class House(Crowd):
         self.match_agent(order.agent_id)
         return "ok"
 
+    def note(self, order_id: str, agent_id: str, unshared: str, shared: str, most: int) -> str:
+        """Said by voice, in the form for either case; by an agent (not '') only to what he holds."""
+        order = self.orders.get(order_id)
+        if order is None:
+            return "missing"
+        if agent_id and order.holder != agent_id:
+            return "not_holder"
+        if order.status in TERMINAL:
+            return "wrong_status"
+        said = [text for text in order.voice_notes[1:-1].split("},") if text]
+        if len(said) >= most:
+            return "too_many"
+        said = [*(text.removesuffix("}") + "}" for text in said), unshared if order.held else shared]
+        self.commit(change(order, voice_notes=f"[{','.join(said)}]"), "noted")
+        return "ok"
+
     # --- the desk -------------------------------------------------------------------------------------
 
     def assign(self, order_id: str, agent_id: str, profile: Profile, dispatcher: str, *, force: bool) -> str:

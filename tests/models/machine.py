@@ -13,8 +13,8 @@ from hypothesis.stateful import initialize, run_state_machine_as_test
 from dispatch.order import HELD, TERMINAL, Status
 from tests.models.commands import DISPATCHERS, NEWEST, SPOTS
 from tests.models.covered import Covered
-from tests.models.desk_rules import DeskRules
 from tests.models.losses import Losses
+from tests.models.note_rules import NoteRules
 from tests.models.orders import KINDS
 from tests.models.stage import Fate, Stage
 
@@ -44,7 +44,7 @@ class _AllRules:
         return True
 
 
-class Machine(DeskRules, Losses):
+class Machine(NoteRules, Losses):
     def __init__(self) -> None:
         super().__init__()
         self._rules_strategy.enabled_rules_strategy = st.just(cast(Any, _AllRules()))

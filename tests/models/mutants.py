@@ -99,6 +99,8 @@ MUTANTS: Mapping[str, Mutant] = {
     "restored with its old offers": _script(
         "restore", "redis.call('DEL', key('order', id), key('offers', id))", "redis.call('DEL', key('order', id))"
     ),
+    "what a holder is told is for all": _script("note", "held and unshared or shared", "shared"),
+    "any agent speaks to any order": _script("note", "not (held and f.agent_id == agent_id)", "false"),
     "a place is not looked at anew": _script("edit", "data.retracted = retract()", ""),
     "an older event undoes a newer": _statement("_WRITE", "WHERE orders.version < excluded.version", ""),
     "assignments do not end": _statement("_SETTLE", "assignments.fence < orders.fence OR", ""),

@@ -4,27 +4,52 @@ from typing import Any
 
 import msgpack  # type: ignore[import-untyped]  # it has no types
 
+from dispatch import say
 from dispatch.events import Event, Type
 from dispatch.order import HELD, Customer, Order, Spot, Status
 from dispatch.people import DeskPresent, Present
+from dispatch.policy import Policy, Round
 from dispatch.state import Draft, State, new_state, order_of
+from dispatch.voice.links import Links
+from dispatch.voice.note import Note, encode_all, waveform_text
 from geo.point import Point
+from realtime.showing import Showing
 from realtime.telling import Telling
 
 PLACE = Spot(Point(31.230416, 121.473701), "1 Example Road")
 DESTINATION = Spot(Point(31.198765, 121.451234), "2 Sample Street")
 PRIVATE = ("plate", "vin")
+NOW = 1790000000000
+LINKS = Links(b"a key as the database keeps one!")
+POLICY = Policy(
+    kind="towing",
+    audience=("valet",),
+    rounds=(Round(radius_m=3000, limit=20, seconds=15.0),),
+    private_details=PRIVATE,
+    listen="after",
+)
 
 
-def private_details(kind: str) -> tuple[str, ...]:
-    return PRIVATE
+def showing(policy: Policy | None = POLICY) -> Showing:
+    return Showing(lambda kind: policy, say.DEFAULT, LINKS, lambda: NOW)
+
+
+SHOWING = showing()
+
+
+def note(note_id: str = "n-1", *, by: str = "customer:c-1", shared: bool = True) -> Note:
+    return Note(
+        id=note_id, mime="audio/ogg", seconds=6.4, bytes=14835, sha256="ab" * 32, waveform=waveform_text(bytes(64)),
+        by=by, at=NOW, kept_until_at=NOW + 1000, shared=shared,
+    )  # fmt: skip
 
 
 class Log:
     """Orders change only through `add`, which keeps their states as the scripts do."""
 
-    def __init__(self, region: str = "r") -> None:
+    def __init__(self, region: str = "r", showing: Showing = SHOWING) -> None:
         self.region = region
+        self.showing = showing
         self.n = 0
         self._states: dict[str, State] = {}
 
@@ -65,7 +90,7 @@ class Log:
         }
         body = {"at": 1790000000000 + self.n, "actor": "engine:", "epoch": 1, "data": data or {}, "state": state}
         flat = [part.encode() for pair in fields.items() for part in pair]
-        return Telling(Event.of_flat(self.region, [*flat, b"body", msgpack.packb(body)]), private_details)
+        return Telling(Event.of_flat(self.region, [*flat, b"body", msgpack.packb(body)]), self.showing)
 
     def opened(self, *to: str, order_id: str = "o-1") -> Telling:
         return self.add(Type.OPENED, Status.OPEN, order_id=order_id, to=to)
@@ -88,6 +113,11 @@ class Log:
     def progressed(self, status: Status, order_id: str = "o-1") -> Telling:
         kind = Type.COMPLETED if status is Status.COMPLETED else Type.PROGRESSED
         return self.add(kind, status, order_id=order_id)
+
+    def noted(self, *notes: Note, order_id: str = "o-1") -> Telling:
+        """The last of these was added."""
+        data = {"note_id": notes[-1].id, "seconds": notes[-1].seconds, "by": notes[-1].by, "shared": notes[-1].shared}
+        return self.add(Type.NOTED, order_id=order_id, data=data, voice_notes=encode_all(notes))
 
     def order(self, order_id: str = "o-1") -> Order:
         return order_of(order_id, self.region, self._states[order_id])

@@ -19,18 +19,21 @@ from websockets.typing import Subprotocol
 
 from dispatch import metrics
 from dispatch.assembly import Dispatch
+from dispatch.clock import now_ms
 from dispatch.events import Event
 from dispatch.identity import AUDIENCE
 from dispatch.order import Customer, Order
 from dispatch.policy import terms
 from dispatch.records.agents import Agent
 from dispatch.scripts import key
+from dispatch.voice.note import Note
 from realtime.answers import ServerMessage
 from realtime.connection import Connection
 from realtime.hub import Hub
 from realtime.limits import DEFAULT_RATES, Rates
 from realtime.listener import Listener
 from tests.conftest import SECRET, City
+from tests.dispatch.voice.saying import note
 from tests.realtime.gate import Hold
 from tests.realtime.stream import PATIENCE
 
@@ -230,6 +233,12 @@ async def node(
 async def reached(held: Hold) -> None:
     async with asyncio.timeout(PATIENCE):
         await held.reached.wait()
+
+
+async def spoken(city: City, kind: str = "maintenance", **changes: Any) -> tuple[Order, Note]:
+    """An order with a voice note, whose audio nobody keeps."""
+    said = note(at=now_ms())
+    return await city.place(kind, notes=(said,), **changes), said
 
 
 async def widen(city: City, order: Order) -> None:

@@ -11,7 +11,9 @@ from realtime.session import (
     OfferBook,
 )
 from realtime.wire import Outbound
-from tests.realtime.log import Log, private_details
+from tests.realtime.log import SHOWING, Log
+
+HOME = Point(31.2304, 121.4737)
 
 
 def told(messages: list[Outbound]) -> list[tuple[Any, ...]]:
@@ -34,12 +36,12 @@ def agent_session(
 ) -> AgentSession:
     agent = Agent(
         id=agent_id, role="valet", region="r", name="Wang", phone="+8613900000001", skills=("towing",), capacity=1,
-        home=Point(31.2304, 121.4737), suspended=False,
+        home=HOME, suspended=False,
     )  # fmt: skip
     return AgentSession(session_id, Identity(agent_id, Role.VALET, None, 0), crs, agent, book)
 
 
 def begin(session: AgentSession, log: Log, **present: Any) -> dict[str, Any]:
-    lists = session.lists(log.present(**present), private_details)
+    lists = session.lists(log.present(**present), SHOWING)
     assert session.resume() == []
     return lists

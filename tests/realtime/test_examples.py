@@ -10,7 +10,7 @@ import pytest
 from realtime import examples
 from realtime.asyncapi import document
 from tests.conftest import City
-from tests.realtime.nodes import Client, node, token
+from tests.realtime.nodes import Client, node, spoken, token
 
 SAID = [
     (kind, title, codec)
@@ -19,7 +19,7 @@ SAID = [
     for title in shown
     for codec in ("json", "msgpack")
 ]
-_JOBS = ("progress", "release")
+_JOBS = ("heard", "progress", "release")
 
 
 def answers(kind: str) -> set[str]:
@@ -33,23 +33,23 @@ async def test_an_example_is_accepted(city: City, kind: str, title: str, codec: 
     example = examples.CLIENT[kind][title]
     async with node(city.dispatch) as here:
         client = await here.agent(city, await city.agent("v"), codec=codec)
-        order = await city.place()
+        order, said = await spoken(city)
         await client.hear("offer")
         if kind in _JOBS:
-            assert (await client.grab(order))["fence"] == example["fence"]
-        await client.say(**_about(order.id, example))
+            assert (await client.grab(order))["fence"] == example.get("fence", 1)
+        await client.say(**_about(order.id, example, said.id))
         yes = answers(kind)
         if yes:
             answer = await client.hear(*yes)
             assert answer.get("ref") == example.get("ref")
             assert answer.get("outcome", "won") == "won"
-        if follows := {"progress": "job", "release": "unjob"}.get(kind):
+        if follows := {"heard": "job", "progress": "job", "release": "unjob"}.get(kind):
             await client.hear(follows)
         assert await client.rest() == []
 
 
-def _about(order_id: str, example: Mapping[str, Any]) -> dict[str, Any]:
-    real: dict[str, Any] = {"order_id": order_id, "order_ids": [order_id]}
+def _about(order_id: str, example: Mapping[str, Any], note_id: str = "") -> dict[str, Any]:
+    real: dict[str, Any] = {"order_id": order_id, "order_ids": [order_id], "note_id": note_id}
     fields = {"kind" if name == "type" else name: value for name, value in example.items()}
     return fields | {name: real[name] for name in real.keys() & fields.keys()}
 

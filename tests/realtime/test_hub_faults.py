@@ -18,7 +18,7 @@ from server import embedded_redis
 from server.children import Child
 from tests.conftest import DISPATCHER, City, new_city
 from tests.realtime.gate import Gated
-from tests.realtime.log import private_details
+from tests.realtime.log import SHOWING
 from tests.realtime.nodes import Client, Message, Node, escalate, node, reached
 
 MARK = "valet-dispatch-fedcba9876543210"
@@ -215,11 +215,11 @@ async def test_an_event_that_postgresql_refuses_keeps_nothing_from_its_neighbour
     reply = await city.dispatch.store.run(
         "claim", city.region, order_id=order.id, agents=msgspec.msgpack.encode([agent.id])
     )
-    good = Telling(reply.events[-1], private_details)
+    good = Telling(reply.events[-1], SHOWING)
     fields = {"n": good.event.n, "type": "assigned", "order": "o-bad", "version": 1, "to": "", "holder": "", "was": ""}
     flat = [str(part).encode() for pair in (fields | {"customer": "", "desk": ""}).items() for part in pair]
     body = msgspec.msgpack.encode({"epoch": 1, "at": 1, "actor": "", "data": {}, "state": {}})
-    bad = Telling(Event.of_flat(city.region, [*flat, b"body", body]), private_details)
+    bad = Telling(Event.of_flat(city.region, [*flat, b"body", body]), SHOWING)
     await here.hub._recorded([bad, good])
     assert (bad.void, good.void) == (True, False)
     found = await city.dispatch.records.orders.find(order.id)

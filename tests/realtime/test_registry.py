@@ -14,7 +14,7 @@ from realtime.connection import Connection
 from realtime.registry import Registry
 from realtime.session import AgentSession, CustomerSession, DeskSession, Session
 from realtime.telling import Telling
-from tests.realtime.log import Log, private_details
+from tests.realtime.log import SHOWING, Log
 
 
 class Rooms:
@@ -28,7 +28,7 @@ class Rooms:
     def add(self, session: Session, *, ready: bool = True) -> None:
         self.registry.add(session, cast(Connection, object()))
         if isinstance(session, AgentSession) and ready:
-            session.lists(self.log.present(), private_details)
+            session.lists(self.log.present(), SHOWING)
             self.registry.resume(session)
 
     def _id(self) -> str:
@@ -113,7 +113,7 @@ def test_whose_present_is_being_read_is_concerned_by_all_of_his_region(rooms: Ro
     assert rooms.concerned(taken) == {session}
     assert rooms.concerned(Log("far").opened("v-9")) == set()
     session.hear(taken)
-    session.lists(present, private_details)
+    session.lists(present, SHOWING)
     assert [message.message["type"] for message in rooms.registry.resume(session)] == ["retract"]
     assert rooms.concerned(log.progressed(Status.EN_ROUTE)) == set()
     rooms.registry.doubt(session)

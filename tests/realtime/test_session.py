@@ -2,21 +2,23 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from dispatch.claims import Outcome, Verdict
 from dispatch.events import Type
 from dispatch.order import Status
+from dispatch.reader import Reader
 from dispatch.views import full_view
 from geo.crs import Crs
+from geo.point import Point
 from realtime.session import (
     AgentSession,
     OfferBook,
-    agent_card,
 )
 from realtime.telling import Telling
-from tests.realtime.log import Log, private_details
-from tests.realtime.sessions import agent_session, begin, told
+from tests.realtime.log import LINKS, NOW, SHOWING, Log, note
+from tests.realtime.sessions import HOME, agent_session, begin, told
 
 TAKEN = Verdict(Outcome.TAKEN)
 NOT_OFFERED = Verdict(Outcome.REFUSED, "not_offered")
@@ -44,7 +46,7 @@ def test_what_the_welcome_holds_does_not_come_again_and_what_is_newer_does(
     for happens in story[read_after:]:
         assert session.hear(happens()) == []
     assert not session.ready
-    lists = session.lists(present, private_details)
+    lists = session.lists(present, SHOWING)
     assert tuple(order["id"] for order in lists["offers"]) == offered
     in_full = [("offer", "a", 1), ("offer", "b", 1), ("retract", "a", "taken"), ("offer", "b", 2)]
     assert told(session.resume()) == in_full[read_after:]
@@ -56,7 +58,7 @@ def test_a_job_in_the_welcome_is_told_again_only_when_it_changes(book: OfferBook
     log.opened("v-1")
     assigned = log.assigned("v-1")
     session.hear(assigned)
-    lists = session.lists(log.present(jobs=("o-1",)), private_details)
+    lists = session.lists(log.present(jobs=("o-1",)), SHOWING)
     assert [job["version"] for job in lists["jobs"]] == [2]
     assert session.resume() == []
     assert told(session.hear(log.progressed(Status.EN_ROUTE))) == [("job", "o-1", 3)]
@@ -66,18 +68,11 @@ def test_lists_are_in_the_coordinates_of_the_session(book: OfferBook, log: Log) 
     log.opened("v-1", order_id="a")
     log.opened("v-1", order_id="b")
     log.assigned("v-1", order_id="b")
-    lists = agent_session(book, crs=Crs.GCJ02).lists(log.present(offers=("a",), jobs=("b",)), private_details)
-    plain = agent_session(book).lists(log.present(offers=("a",), jobs=("b",)), private_details)
-    assert lists["jobs"] == [full_view(log.order("b"), Crs.GCJ02)]
+    lists = agent_session(book, crs=Crs.GCJ02).lists(log.present(offers=("a",), jobs=("b",)), SHOWING)
+    plain = agent_session(book).lists(log.present(offers=("a",), jobs=("b",)), SHOWING)
+    assert lists["jobs"] == [full_view(log.order("b"), Reader(Crs.GCJ02))]
     assert lists["offers"][0]["area"] != plain["offers"][0]["area"]
     assert "plate" not in lists["offers"][0]["details"]
-
-
-def test_the_card_shows_the_home_in_the_coordinates_of_the_session(book: OfferBook) -> None:
-    agent = agent_session(book).agent
-    assert agent_card(agent, "paused", Crs.WGS84)["home"] == {"lat": 31.2304, "lon": 121.4737}
-    assert agent_card(agent, "paused", Crs.BD09)["home"]["lon"] == pytest.approx(121.4737 + 0.011, abs=2e-3)
-    assert agent_card(agent, "paused", Crs.WGS84)["status"] == "paused"
 
 
 # ---- offers
@@ -161,7 +156,7 @@ def test_the_winner_hears_won_and_not_the_same_as_a_job(session: AgentSession, l
     session.hear(log.opened("v-1"))
     session.wait("o-1")
     assert session.hear(log.assigned("v-1")) == []
-    verdict = session.verdict("ref", "o-1", Verdict(Outcome.WON, fence=1, order=log.order()))
+    verdict = session.verdict("ref", "o-1", Verdict(Outcome.WON, fence=1, order=log.order()), SHOWING)
     assert (verdict["outcome"], verdict["fence"], verdict["ref"]) == ("won", 1, "ref")
     assert verdict["job"]["customer"]["phone"] == "+8613800000000"
     assert session.go_on("o-1") == []
@@ -183,7 +178,7 @@ def test_what_ended_before_the_verdict_came_is_told_after_it(session: AgentSessi
     session.hear(log.assigned("v-1"))
     won = Verdict(Outcome.WON, fence=1, order=log.order())
     session.hear(log.cancelled())
-    session.verdict("ref", "o-1", won)
+    session.verdict("ref", "o-1", won, SHOWING)
     assert told(session.go_on("o-1")) == [("unjob", "o-1", "cancelled")]
 
 
@@ -208,7 +203,7 @@ def test_who_heard_it_in_a_verdict_gets_no_retract(session: AgentSession, log: L
     session.hear(log.opened("v-1"))
     session.wait("o-1")
     session.hear(log.assigned("v-2"))
-    session.verdict("ref", "o-1", verdict)
+    session.verdict("ref", "o-1", verdict, SHOWING)
     assert session.go_on("o-1") == []
     assert session.hear(log.cancelled()) == []
     assert session.remembered("o-1") == verdict
@@ -219,7 +214,7 @@ def test_the_offer_stays_after_a_passing_refusal(session: AgentSession, log: Log
     session.hear(log.opened("v-1"))
     session.wait("o-1")
     session.hear(log.add(Type.WIDENED))
-    session.verdict("ref", "o-1", Verdict(Outcome.REFUSED, reason))
+    session.verdict("ref", "o-1", Verdict(Outcome.REFUSED, reason), SHOWING)
     assert told(session.go_on("o-1")) == [("offer", "o-1", 2)]
     assert told(session.hear(log.cancelled())) == [("retract", "o-1", "cancelled")]
 
@@ -227,7 +222,7 @@ def test_the_offer_stays_after_a_passing_refusal(session: AgentSession, log: Log
 @pytest.mark.parametrize("reason", ["declined", "suspended"])
 def test_the_offer_ends_with_a_lasting_refusal(session: AgentSession, log: Log, reason: str) -> None:
     session.hear(log.opened("v-1"))
-    session.verdict("ref", "o-1", Verdict(Outcome.REFUSED, reason))
+    session.verdict("ref", "o-1", Verdict(Outcome.REFUSED, reason), SHOWING)
     assert session.hear(log.cancelled()) == []
     assert session.remembered("o-1") == Verdict(Outcome.REFUSED, reason)
 
@@ -240,3 +235,61 @@ def test_a_void_event_is_told_nobody(session: AgentSession, log: Log) -> None:
     undone.void = True
     assert session.go_on("o-1") == []
     assert session.jobs == {}
+
+
+# ---- where he stands, and notes
+
+
+@pytest.mark.parametrize(
+    ("role", "position", "stands"),
+    [("valet", Point(31.5, 121.5), Point(31.5, 121.5)), ("valet", None, HOME), ("shop", Point(31.5, 121.5), HOME)],
+)
+def test_where_an_agent_stands(book: OfferBook, role: str, position: Point | None, stands: Point) -> None:
+    """A shop stands at its home, whatever its counter's tablet says."""
+    session = agent_session(book)
+    session.agent = msgspec.structs.replace(session.agent, role=role)
+    session.position = position
+    assert session.stands == stands
+
+
+def test_what_is_said_of_an_offer_is_for_where_he_stands(session: AgentSession, log: Log) -> None:
+    (near,) = session.hear(log.opened("v-1"))
+    assert near.message["say"]["en"] == "New towing order, less than 500 metres away, 180 yuan."
+    session.position = Point(31.5, 121.5)
+    (far,) = session.hear(log.add(Type.WIDENED, bonus_fen="500"))
+    assert far.message["say"] == {
+        "zh-CN": "新的拖车订单，20公里以外，180元，加价5元。",
+        "en": "New towing order, more than 20 kilometres away, 180 yuan, plus a bonus of 5 yuan.",
+    }
+    (listed,) = session.lists(log.present(offers=("o-1",)), SHOWING)["offers"]
+    assert listed == far.message["order"] | {"say": far.message["say"]}
+
+
+def test_a_note_for_candidates_renews_the_offer_and_hearing_it_does_not(session: AgentSession, log: Log) -> None:
+    session.hear(log.opened("v-1"))
+    assert told(session.hear(log.noted(note()))) == [("offer", "o-1", 2)]
+    assert session.hear(log.add(Type.HEARD, data={"note_id": "n-1"})) == []
+    assert session.hear(log.noted(note(), note("n-2", shared=False))) == []
+
+
+def test_the_holder_hears_of_notes_and_of_who_heard_them(session: AgentSession, log: Log) -> None:
+    session.hear(log.opened("v-1"))
+    session.hear(log.assigned("v-1"))
+    assert told(session.hear(log.noted(note(shared=False)))) == [("job", "o-1", 3)]
+    assert told(session.hear(log.add(Type.HEARD, data={"note_id": "n-1"}))) == [("job", "o-1", 4)]
+
+
+def test_lists_have_addresses_for_the_reader(book: OfferBook, log: Log) -> None:
+    log.opened("v-1")
+    log.noted(note())
+    log.assigned("v-1")
+    (job,) = agent_session(book).lists(log.present(jobs=("o-1",)), SHOWING)["jobs"]
+    assert [each["url"] for each in job["voice_notes"]] == [LINKS.url("n-1", "valet:v-1", NOW)]
+
+
+def test_the_winner_has_an_address_for_each_note(session: AgentSession, log: Log) -> None:
+    session.hear(log.opened("v-1"))
+    session.hear(log.noted(note()))
+    log.assigned("v-1")
+    verdict = session.verdict("ref", "o-1", Verdict(Outcome.WON, fence=1, order=log.order()), SHOWING)
+    assert [each["url"] for each in verdict["job"]["voice_notes"]] == [LINKS.url("n-1", "valet:v-1", NOW)]

@@ -13,7 +13,7 @@ from realtime.session import (
     AgentSession,
     OfferBook,
 )
-from tests.realtime.log import Log, private_details
+from tests.realtime.log import SHOWING, Log
 from tests.realtime.sessions import agent_session, begin, told
 
 TAKEN = Verdict(Outcome.TAKEN)
@@ -74,11 +74,11 @@ def test_the_last_32_are_remembered(session: AgentSession, log: Log) -> None:
 
 
 def test_the_latest_reason_counts_as_the_latest(session: AgentSession, log: Log) -> None:
-    session.verdict("ref", "o-0", TAKEN)
+    session.verdict("ref", "o-0", TAKEN, SHOWING)
     for i in range(1, REMEMBERED):
-        session.verdict("ref", f"o-{i}", TAKEN)
-    session.verdict("ref", "o-0", Verdict(Outcome.GONE, "cancelled"))
-    session.verdict("ref", "o-new", TAKEN)
+        session.verdict("ref", f"o-{i}", TAKEN, SHOWING)
+    session.verdict("ref", "o-0", Verdict(Outcome.GONE, "cancelled"), SHOWING)
+    session.verdict("ref", "o-new", TAKEN, SHOWING)
     assert session.remembered("o-0") == Verdict(Outcome.GONE, "cancelled")
     assert session.remembered("o-1") == NOT_OFFERED, "the oldest had to go"
 
@@ -88,7 +88,7 @@ def test_when_the_lists_were_cut_redis_is_asked(book: OfferBook, log: Log) -> No
     log.opened("v-1")
     begin(session, log, more=("offers",))
     assert session.knows("o-1")
-    session.verdict("ref", "o-1", TAKEN)
+    session.verdict("ref", "o-1", TAKEN, SHOWING)
     assert not session.knows("o-1")
 
 
@@ -113,7 +113,7 @@ def test_what_waited_before_a_doubt_is_in_the_present(session: AgentSession, log
     session.doubt()
     present = log.present(offers=("o-1",))
     session.hear(log.add(Type.EDITED))
-    session.lists(present, private_details)
+    session.lists(present, SHOWING)
     assert session.resume() == [], "what is newer waits behind the answer, still"
     assert told(session.go_on("o-1")) == [("offer", "o-1", 3)]
 
@@ -127,7 +127,7 @@ def test_an_answer_that_the_present_overtook_leaves_doubt(session: AgentSession,
     session.doubt()
     log.cancelled()
     begin(session, log)
-    session.verdict("ref", "o-1", won)
+    session.verdict("ref", "o-1", won, SHOWING)
     assert session.unsure
     session.go_on("o-1")
     session.doubt()
@@ -143,7 +143,7 @@ def test_an_answer_older_than_the_present_leaves_doubt_and_the_newer_version(ses
     session.doubt()
     log.progressed(Status.EN_ROUTE)
     begin(session, log, jobs=("o-1",))
-    session.verdict("ref", "o-1", won)
+    session.verdict("ref", "o-1", won, SHOWING)
     assert (session.unsure, session.jobs) == (True, {"o-1": 3})
 
 
@@ -164,7 +164,7 @@ def test_what_is_held_back_is_bounded(book: OfferBook, log: Log) -> None:
     assert session.doubts == doubts
     session.hear(opened)
     assert session.doubts > doubts, "so the present is read once more"
-    session.lists(log.present(offers=("o-1",)), private_details)
+    session.lists(log.present(offers=("o-1",)), SHOWING)
     assert session.resume() == []
 
 
@@ -180,5 +180,5 @@ def test_a_session_that_is_over_is_in_no_book_and_hears_nothing(
     session.close()
     assert session.go_on("o-2") == []
     assert session.hear(log.opened("v-1", order_id="o-3")) == []
-    session.lists(log.present(offers=("o-1",)), private_details)  # a present that was being read
+    session.lists(log.present(offers=("o-1",)), SHOWING)  # a present that was being read
     assert not any(book.sessions(order_id) for order_id in ("o-1", "o-2", "o-3"))

@@ -23,7 +23,7 @@ from realtime.registry import Registry
 from realtime.session import AgentSession
 from realtime.telling import Telling
 from realtime.wire import Outbound
-from tests.realtime.log import Log, private_details
+from tests.realtime.log import SHOWING, Log
 
 ORDERS = ("o-1", "o-2")
 AGENTS = ("shop", "v-1", "v-2")
@@ -55,7 +55,7 @@ class Believer:
         self.versions = {order["id"]: order["version"] for order in [*lists["offers"], *lists["jobs"]]}
 
     def heard_verdict(self, order_id: str, verdict: Verdict) -> None:
-        message = self.session.verdict("ref", order_id, verdict)
+        message = self.session.verdict("ref", order_id, verdict, SHOWING)
         if verdict.outcome is Outcome.WON:
             self.offers.discard(order_id)
             self.jobs.add(order_id)
@@ -301,7 +301,7 @@ class House(RuleBasedStateMachine):
     def present_is_told(self, number: int) -> None:
         client = self.clients[number]
         if client.present is not None and not client.session.ready:
-            client.replace(client.session.lists(client.present, private_details))
+            client.replace(client.session.lists(client.present, SHOWING))
             client.present = None
             client.hear(self.registry.resume(client.session))
 

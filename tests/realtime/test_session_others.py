@@ -12,7 +12,7 @@ from realtime.session import (
     DeskSession,
     Session,
 )
-from tests.realtime.log import Log
+from tests.realtime.log import SHOWING, Log
 from tests.realtime.sessions import told
 
 # ---- dispatchers
@@ -24,7 +24,7 @@ def desk_session(*regions: str) -> DeskSession:
 
 def test_a_desk_hears_what_comes_to_it_is_on_it_and_leaves_it(log: Log) -> None:
     session = desk_session("r")
-    session.lists({"r": log.desk()}, 100)
+    session.lists({"r": log.desk()}, 100, SHOWING)
     session.resume()
     assert session.hear(log.opened("v-1")) == []
     assert told(session.hear(log.escalated())) == [("desk", "escalated", "o-1")]
@@ -42,7 +42,7 @@ def test_each_desk_counts_from_its_own_present(log: Log) -> None:
     for telling in (log.cancelled("a"), far.cancelled("b")):
         session.hear(telling)
     far_present = far.desk()  # read later
-    lists = session.lists({"r": near_present, "far": far_present}, 100)
+    lists = session.lists({"r": near_present, "far": far_present}, 100, SHOWING)
     assert [order["id"] for order in lists["desk"]] == ["a"]
     assert told(session.resume()) == [("desk", "cancelled", "a")]
 
@@ -53,11 +53,11 @@ def test_the_longest_waiting_of_all_desks_come_first(log: Log) -> None:
         log.escalated(f"near-{i}", desk_at=2 * i)
         far.escalated(f"far-{i}", desk_at=2 * i + 1)
     presents = {"r": log.desk("near-0", "near-1", "near-2"), "far": far.desk("far-0", "far-1", "far-2")}
-    lists = desk_session("r", "far").lists(presents, 4)
+    lists = desk_session("r", "far").lists(presents, 4, SHOWING)
     assert [order["id"] for order in lists["desk"]] == ["near-0", "far-0", "near-1", "far-1"]
     assert lists["more"] == ["desk"]
-    assert desk_session("r", "far").lists(presents, 6)["more"] == []
-    assert desk_session("r").lists({"r": log.desk("near-0", more=True)}, 6)["more"] == ["desk"]
+    assert desk_session("r", "far").lists(presents, 6, SHOWING)["more"] == []
+    assert desk_session("r").lists({"r": log.desk("near-0", more=True)}, 6, SHOWING)["more"] == ["desk"]
 
 
 # ---- customers

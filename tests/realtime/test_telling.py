@@ -1,21 +1,38 @@
 """What each message says: in whose coordinates, in which words, and what an offer must never hold."""
 
 from collections.abc import Callable
-from typing import Any
 
+import msgspec
 import pytest
 
 from dispatch.events import Type
+from dispatch.identity import Identity, Role
 from dispatch.order import Status
 from geo.crs import Crs
+from geo.point import Point
 from realtime.telling import Telling
-from realtime.wire import JSON, MSGPACK, Codec
-from tests.realtime.log import DESTINATION, PLACE, Log
+from realtime.wire import JSON, MSGPACK, Codec, Outbound
+from tests.realtime.log import DESTINATION, LINKS, NOW, PLACE, POLICY, Log, note, showing
 
 SECRETS = (
     "+8613800000000", "13800000000", "Li", "c-1", "Example", "Sample", "沪A12345", "WVWZZZ1JZXW000001", "plate", "vin",
     "customer", "phone", "address", "place",
 )  # fmt: skip
+VALET, SHOP, CUSTOMER, DISPATCHER = (
+    Identity(sub, role, None, 0)
+    for sub, role in (
+        ("v-1", Role.VALET),
+        ("s-1", Role.SHOP),
+        ("c-1", Role.CUSTOMER),
+        ("d-1", Role.DISPATCHER),
+    )
+)
+NEARBY, FAR = Point(31.2314, 121.4747), Point(31.2904, 121.4737)
+Make = Callable[[Telling, Identity, Crs], Outbound]
+
+
+def offer(telling: Telling, who: Identity, crs: Crs) -> Outbound:
+    return telling.offer(who, crs, NEARBY)
 
 
 @pytest.fixture
@@ -31,7 +48,8 @@ def digits(number: float) -> set[str]:
 @pytest.mark.parametrize("codec", [JSON, MSGPACK], ids=lambda codec: codec.name)
 @pytest.mark.parametrize("crs", Crs)
 def test_no_byte_of_an_offer_is_private(log: Log, codec: Codec, crs: Crs) -> None:
-    offer = log.opened("v-1").offer(crs)
+    offer = log.opened("v-1").offer(VALET, crs, NEARBY)
+    assert offer.message.keys() == {"type", "order", "say"}
     frame = offer.frame(codec)
     assert b"flat tyre" in frame, "what is not private is there"
     for secret in SECRETS:
@@ -43,11 +61,11 @@ def test_no_byte_of_an_offer_is_private(log: Log, codec: Codec, crs: Crs) -> Non
         assert area == {axis: round(degrees, 3) for axis, degrees in area.items()}
 
 
-@pytest.mark.parametrize("make", [Telling.job, Telling.order, Telling.desk, Telling.offer])
-def test_positions_are_in_the_coordinates_of_the_reader(log: Log, make: Callable[[Telling, Crs], Any]) -> None:
+@pytest.mark.parametrize("make", [Telling.job, Telling.order, Telling.desk, offer])
+def test_positions_are_in_the_coordinates_of_the_reader(log: Log, make: Make) -> None:
     telling = log.opened("v-1")
-    place = {crs: make(telling, crs).message["order"] for crs in Crs}
-    if make is Telling.offer:
+    place = {crs: make(telling, VALET, crs).message["order"] for crs in Crs}
+    if make is offer:
         points = {crs: order["area"] for crs, order in place.items()}
     else:
         points = {crs: order["place"] for crs, order in place.items()}
@@ -60,17 +78,75 @@ def test_positions_are_in_the_coordinates_of_the_reader(log: Log, make: Callable
 
 def test_a_message_is_made_once_for_all_readers_of_a_kind(log: Log) -> None:
     telling = log.opened("v-1")
-    assert telling.offer(Crs.WGS84) is telling.offer(Crs.WGS84)
-    assert telling.offer(Crs.WGS84) is not telling.offer(Crs.GCJ02)
-    assert telling.order(Crs.WGS84) is not telling.job(Crs.WGS84)
+    wgs84, gcj02 = (offer(telling, VALET, crs) for crs in (Crs.WGS84, Crs.GCJ02))
+    assert offer(telling, SHOP, Crs.WGS84) is wgs84
+    assert gcj02 is not wgs84
+    assert telling.order(CUSTOMER, Crs.WGS84) is not telling.job(VALET, Crs.WGS84)
+    assert telling.desk(DISPATCHER, Crs.WGS84) is telling.desk(CUSTOMER, Crs.WGS84)
     assert telling.retract("taken") is telling.retract("taken")
-    assert telling.offer(Crs.WGS84).frame(JSON) is telling.offer(Crs.WGS84).frame(JSON)
+    assert wgs84.frame(JSON) is offer(telling, SHOP, Crs.WGS84).frame(JSON)
+
+
+def test_offers_differ_by_the_band_of_distances_alone(log: Log) -> None:
+    telling = log.opened("v-1")
+    near, far, unknown = (telling.offer(VALET, Crs.WGS84, stands) for stands in (NEARBY, FAR, None))
+    assert telling.offer(SHOP, Crs.WGS84, Point(31.2304, 121.4737)) is near
+    assert [made.message["say"]["en"] for made in (near, far, unknown)] == [
+        "New towing order, less than 500 metres away, 180 yuan.",
+        "New towing order, less than 10 kilometres away, 180 yuan.",
+        "New towing order, 180 yuan.",
+    ]
+    assert near.message["order"] == far.message["order"] == unknown.message["order"]
+
+
+def test_the_distance_is_that_to_the_area_and_not_to_the_place(log: Log) -> None:
+    """489 m to the place, 536 m to the area that candidates are shown: the sentence gives no more away than that."""
+    stands = Point(PLACE.point.lat + 0.0044, PLACE.point.lon)
+    assert "less than 1 kilometre away" in log.opened("v-1").offer(VALET, Crs.WGS84, stands).message["say"]["en"]
+
+
+@pytest.mark.parametrize("make", [Telling.job, Telling.order, Telling.desk])
+def test_whoever_sees_all_hears_notes_at_an_address_of_his_own(log: Log, make: Make) -> None:
+    log.opened("v-1")
+    telling = log.noted(note("n-1"), note("n-2", by="valet:v-1", shared=False))
+    mine, yours = make(telling, VALET, Crs.WGS84), make(telling, SHOP, Crs.WGS84)
+    for made, who in ((mine, VALET), (yours, SHOP)):
+        notes = made.message["order"]["voice_notes"]
+        assert [each["url"] for each in notes] == [LINKS.url(n, who.actor, NOW) for n in ("n-1", "n-2")]
+    assert make(telling, VALET, Crs.WGS84) is mine, "made once for all sessions of one party"
+
+
+def test_a_candidate_who_may_listen_has_an_address_of_his_own() -> None:
+    log = Log(showing=showing(msgspec.structs.replace(POLICY, listen="before")))
+    log.opened("v-1", "s-1")
+    telling = log.noted(note())
+    told = {who: offer(telling, who, Crs.WGS84).message["order"]["voice_notes"] for who in (VALET, SHOP)}
+    for who, (only,) in told.items():
+        assert only["url"] == LINKS.url("n-1", who.actor, NOW)
+
+
+def test_candidates_who_may_not_listen_share_one_message(log: Log) -> None:
+    log.opened("v-1", "s-1")
+    telling = log.noted(note(), note("n-2", by="valet:v-9", shared=False))
+    made = offer(telling, VALET, Crs.WGS84)
+    assert made is offer(telling, SHOP, Crs.WGS84)
+    (only,) = made.message["order"]["voice_notes"]
+    assert (only["id"], only["url"], only["seconds"], len(only["waveform"])) == ("n-1", None, 6.4, 64)
+
+
+def test_an_unknown_policy_gives_nothing_away() -> None:
+    """A node may hear of an order before it hears of its kind's policy."""
+    log = Log(showing=showing(None))
+    log.opened("v-1")
+    order = offer(log.noted(note()), VALET, Crs.WGS84).message["order"]
+    assert order["details"] == {}
+    assert [each["url"] for each in order["voice_notes"]] == [None]
 
 
 def test_what_the_full_messages_look_like(log: Log) -> None:
     log.opened("v-1")
     telling = log.assigned("v-1")
-    for message, kind in ((telling.job(Crs.WGS84), "job"), (telling.order(Crs.WGS84), "order")):
+    for message, kind in ((telling.job(VALET, Crs.WGS84), "job"), (telling.order(CUSTOMER, Crs.WGS84), "order")):
         assert message.message["type"] == kind
         assert message.message["order"]["customer"] == {"id": "c-1", "name": "Li", "phone": "+8613800000000"}
         assert message.message["order"]["assignment"]["fence"] == 1
@@ -126,5 +202,5 @@ def test_why_a_job_ends(log: Log, change: Callable[[Log], Telling], reason: str)
     ],
 )
 def test_the_words_of_the_desk(log: Log, kind: Type, status: Status, word: str) -> None:
-    message = log.add(kind, status, holder="v-1").desk(Crs.WGS84).message
+    message = log.add(kind, status, holder="v-1").desk(DISPATCHER, Crs.WGS84).message
     assert (message["type"], message["event"], message["order"]["status"]) == ("desk", word, status)

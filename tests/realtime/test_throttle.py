@@ -29,8 +29,9 @@ async def test_over_the_limit_each_message_is_refused_by_its_ref(city: City) -> 
             await client.ask("ping", "pong")
         await limited(client, "ping")
         await limited(client, "status", status="paused")
+        await limited(client, "heard", order_id=ORDER, note_id=ORDER)
         await limited(client, "no such type")
-        assert counted("messages") == before + 3
+        assert counted("messages") == before + 4
 
 
 async def test_grabs_have_a_limit_of_their_own(city: City) -> None:

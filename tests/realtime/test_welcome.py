@@ -6,9 +6,13 @@ import pytest
 
 from dispatch.order import Customer, Spot
 from dispatch.scripts import key
+from geo.crs import Crs
 from geo.point import Point
+from realtime.session import OfferBook
+from realtime.welcome import agent_card
 from tests.conftest import DISPATCHER, City
 from tests.realtime.nodes import Node, escalate, known_sessions, node, token
+from tests.realtime.sessions import agent_session
 
 # ---- who is let in
 
@@ -92,7 +96,7 @@ async def test_the_welcome_of_an_agent(city: City, here: Node, codec: str) -> No
     client = await here.agent(city, agent, codec=codec, status="paused")
     welcome = client.welcome
     assert welcome["heartbeat_seconds"] == 20
-    assert welcome["features"] == []
+    assert welcome["features"] == ["voice_notes", "heard", "say"]
     assert welcome["agent"] == {
         "id": agent.id,
         "role": "valet",
@@ -168,3 +172,10 @@ async def test_positions_both_ways_in_the_coordinates_of_the_session(city: City,
     job = (await client.grab(order))["job"]
     assert job["place"]["lat"] == pytest.approx(gcj02["lat"], abs=2e-5)
     assert job["place"]["lon"] == pytest.approx(gcj02["lon"], abs=2e-5)
+
+
+def test_the_card_shows_the_home_in_the_coordinates_of_the_session(book: OfferBook) -> None:
+    agent = agent_session(book).agent
+    assert agent_card(agent, "paused", Crs.WGS84)["home"] == {"lat": 31.2304, "lon": 121.4737}
+    assert agent_card(agent, "paused", Crs.BD09)["home"]["lon"] == pytest.approx(121.4737 + 0.011, abs=2e-3)
+    assert agent_card(agent, "paused", Crs.WGS84)["status"] == "paused"

@@ -4,13 +4,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import orjson
 from ulid import ULID
 
 from dispatch.clock import now_ms
 from dispatch.identity import Identity, Role
 from tests.admin_api.conftest import Asker
+from tests.dispatch.voice.saying import SPEECH
 from tests.roles.stage import Side, Stage, policy
 from tests.roles.table import Cell
+from tests.sounds import speech
 
 HOUR_MS = 3_600_000
 _COMMANDS: dict[str, dict[str, object]] = {
@@ -31,6 +34,14 @@ class Question:
     id: str = ""
     mark: str = ""
     body: dict[str, Any] | None = None
+    audio: bytes | None = None
+    """A form, with the body as its part `order` where there is one."""
+
+    def said(self) -> dict[str, Any]:
+        if self.audio is None:
+            return {} if self.body is None else {"json": self.body}
+        order = {} if self.body is None else {"order": orjson.dumps(self.body)}
+        return {"files": {"audio": self.audio} | order}
 
 
 class Answer(NamedTuple):
@@ -61,9 +72,8 @@ async def answer(stage: Stage, asker: Asker, cell: Cell) -> Answer:
     method, path = cell.subject.split()
     question = await _READY[cell.ready](stage, cell)
     path = path.replace("{id}", question.id).replace("{kind}", question.id)
-    said = {} if question.body is None else {"json": question.body}
     params = {"limit": 200} if method == "GET" and "{" not in cell.subject else {}
-    response = await asker.ask(method, path, params=params, **said)
+    response = await asker.ask(method, path, params=params, **question.said())
     text, status = response.text, response.status_code
     while params and status == 200 and (following := response.json()["next"]) is not None:
         response = await asker.get(path, limit=200, cursor=following)
@@ -76,6 +86,8 @@ async def _new_order(stage: Stage, cell: Cell) -> Question:
     customer = {"id": side.customer.id, "name": side.customer.name, "phone": side.customer.phone}
     place = {"lat": side.place.lat, "lon": side.place.lon, "address": side.address}
     body = {"kind": side.kind, "customer": customer, "place": place, "details": {"plate": side.plate}}
+    if cell.subject == "POST /v1/voice-notes":
+        return Question(mark=side.customer.id, body=body | {"kind": "voice"}, audio=speech("ogg"))
     return Question(mark=side.customer.id, body=body)
 
 
@@ -83,8 +95,12 @@ async def _order(stage: Stage, cell: Cell) -> Question:
     order = await stage.order(cell.relation, cell.ready, cell.role)
     side = stage.sides[cell.relation]
     verb = cell.subject.rpartition("/")[2]
+    if cell.subject == "GET /v1/voice-notes/{id}":
+        return Question(order.voice_notes[0].id, SPEECH[40:100].decode())
     question = Question(order.id, order.id, _COMMANDS.get(verb))
-    if cell.subject.startswith("PATCH"):
+    if verb == "voice-notes":
+        question.audio = speech("ogg")
+    elif cell.subject.startswith("PATCH"):
         question.body = {"price_fen": 20000}
     elif verb == "assign":
         question.body = {"agent_id": side.shop.id}

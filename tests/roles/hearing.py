@@ -118,6 +118,7 @@ async def said(stage: Stage, node: Node, ear: Ear, cell: Cell) -> str:
         "decline": {},
         "progress": {"fence": 1, "step": "en_route"},
         "release": {"fence": 1, "reason": "ill"},
+        "heard": {"note_id": order.voice_notes[0].id},
     }
     return _word(await ear.ask(cell.subject, order_id=order.id, **fields[cell.subject]))
 

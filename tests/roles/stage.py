@@ -1,5 +1,6 @@
 """Three parties with everything that a cell of the table is about: the asker's own, another's in his region, and one
-of another region. Everything private bears a word that can be looked for in whatever the server says.
+of another region. Every order has a voice note. Everything private bears a word that can be looked for in whatever
+the server says.
 """
 
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from dispatch.records.agents import Agent
 from dispatch.state import Draft
 from geo.point import Point
 from tests.conftest import SERVICE, City, new_city
+from tests.dispatch.voice.saying import RECORDING, SPEECH
 from tests.roles.table import RELATIONS, ROLES
 
 ANYBODY = Identity("d-0", Role.DISPATCHER, None, 2**53)
@@ -115,8 +117,12 @@ class Stage:
             bonus_fen=0,
             scheduled_at=None,
         )
-        order_id = str(ULID())
-        order = await self.dispatch.intake.place(SERVICE, side.kind, draft, region=None, order_id=order_id, request="")
+        notes, order_id = self.dispatch.notes, str(ULID())
+        async with notes.spool() as spool:
+            spool.write(SPEECH)
+            order = await notes.place(
+                SERVICE, side.kind, draft, spool, RECORDING, region=None, order_id=order_id, request=""
+            )
         assert order.offered == 2
         return order
 

@@ -32,6 +32,11 @@ GET    /v1/orders/{id}/timeline  held      | 403/403/403         | 403/403/403  
 GET    /v1/orders/{id}/candidates offered  | 403/403/403         | 403/403/403         | 403/403/403   | shown/shown/404 | shown/shown/404 | 403/403/403
 POST   /v1/orders/{id}/grab      offered   | full/refused/refused| full/refused/refused| 403/403/403   | 403/403/403     | 403/403/403     | 403/403/403
 POST   /v1/orders/{id}/grab      held      | full/refused/refused| full/refused/refused| 403/403/403   | 403/403/403     | 403/403/403     | 403/403/403
+POST   /v1/voice-notes           customer  | 403/403/403         | 403/403/403         | full/403/403  | full/full/403   | 403/403/403     | full/full/403
+POST   /v1/orders/{id}/voice-notes held    | full/404/404        | full/404/404        | full/404/404  | full/full/404   | 403/403/403     | full/full/404
+POST   /v1/orders/{id}/voice-notes offered | 404/404/404         | 404/404/404         | full/404/404  | full/full/404   | 403/403/403     | full/full/404
+GET    /v1/voice-notes/{id}      held      | shown/403/403       | shown/403/403       | shown/403/403 | shown/shown/403 | shown/shown/403 | shown/shown/403
+GET    /v1/voice-notes/{id}      offered   | 403/403/403         | 403/403/403         | shown/403/403 | shown/shown/403 | shown/shown/403 | shown/shown/403
 POST   /v1/orders/{id}/progress  held      | full/404/404        | full/404/404        | 403/403/403   | full/full/404   | 403/403/403     | 403/403/403
 POST   /v1/orders/{id}/progress  offered   | 404/404/404         | 404/404/404         | 403/403/403   | 409/409/404     | 403/403/403     | 403/403/403
 POST   /v1/orders/{id}/release   held      | full/404/404        | full/404/404        | 403/403/403   | full/full/404   | 403/403/403     | 403/403/403
@@ -70,6 +75,7 @@ decline                          offered   | ok/not_found/not_found | ok/not_fou
 seen                             offered   | marked/quiet/quiet  | marked/quiet/quiet  | forbidden/forbidden/forbidden | forbidden/forbidden/forbidden | forbidden/forbidden/forbidden | forbidden/forbidden/forbidden
 progress                         held      | ok/not_found/not_found | ok/not_found/not_found | forbidden/forbidden/forbidden | forbidden/forbidden/forbidden | forbidden/forbidden/forbidden | forbidden/forbidden/forbidden
 release                          held      | ok/not_found/not_found | ok/not_found/not_found | forbidden/forbidden/forbidden | forbidden/forbidden/forbidden | forbidden/forbidden/forbidden | forbidden/forbidden/forbidden
+heard                            held      | ok/not_found/not_found | ok/not_found/not_found | forbidden/forbidden/forbidden | ok/ok/not_found | forbidden/forbidden/forbidden | forbidden/forbidden/forbidden
 ping                             -         | pong/-/-            | pong/-/-            | pong/-/-      | pong/-/-        | pong/-/-        | pong/-/-
 """
 """`hello` with a token of his own, with another's id under his role, and for another region. `marked`: nothing is

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from dispatch import say
 from dispatch.identity import Algorithm
 from server import config
 from server.config import ConfigError, Role
@@ -40,6 +41,13 @@ def test_external_servers(tmp_path: Path) -> None:
     assert not settings.embedded
     assert settings.database_url == "postgresql+asyncpg://u@127.0.0.1/d"
     assert settings.trust == Trust(Algorithm.HS256, None, secrets=("s" * 32,))
+
+
+def test_voice_notes(tmp_path: Path) -> None:
+    settings = read(tmp_path, EXTERNAL | {"DISPATCH_VOICE_MAX_SECONDS": "30"})
+    assert settings.voice.most_seconds == 30
+    assert settings.voice.spool_dir == tmp_path / "voice-spool"
+    assert settings.say is say.DEFAULT
 
 
 def test_ports_for_metrics(tmp_path: Path) -> None:
@@ -125,6 +133,8 @@ def test_a_wrong_trust_is_one_line(tmp_path: Path, env: dict[str, str], named: s
         (EXTERNAL | {"DISPATCH_METRICS_PORT": "8001"}, {}, "must differ"),
         (EXTERNAL | {"DISPATCH_LIMIT_MESSAGES": "fast"}, {}, "DISPATCH_LIMIT_MESSAGES"),
         (EXTERNAL | {"DISPATCH_LIMIT_CONNECTIONS": "-1"}, {}, "DISPATCH_LIMIT_CONNECTIONS"),
+        (EXTERNAL | {"DISPATCH_VOICE_MAX_BYTES": "much"}, {}, "DISPATCH_VOICE_MAX_BYTES"),
+        (EXTERNAL | {"DISPATCH_SAY": "/nowhere/say.json"}, {}, "DISPATCH_SAY"),
         (EXTERNAL | {"DISPATCH_LOG_FORMAT": "xml"}, {}, "DISPATCH_LOG_FORMAT"),
         (EXTERNAL | {"DISPATCH_ORIGINS": "desk.example.com"}, {}, "DISPATCH_ORIGINS"),
         (EXTERNAL, {"http_port": 70000}, "--http-port"),
