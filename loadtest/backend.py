@@ -1,4 +1,4 @@
-"""A shop's own backend: posts the day's orders at their moments, cancels a few, repeats a few.
+"""A shop's own backend: posts the day's orders at their moments, some by voice, cancels a few, repeats a few.
 
 Owns the pacing by the clock and what may be answered to a POST. Knows HTTP, the area and the ledger.
 Invariant: an order is due at a moment of the clock, not some seconds after the last, so slowness never adds
@@ -11,6 +11,7 @@ import random
 from collections.abc import Sequence
 from typing import Any, cast
 
+from loadtest import voice
 from loadtest.demand import Area, Pickup, order_body
 from loadtest.ledger import Ledger
 from loadtest.rest import Http
@@ -20,6 +21,7 @@ AT_ONCE = 24
 REPEATS = 0.02
 CANCELS = 0.03
 CANCELLED_AFTER_SECONDS = (0.5, 6.0)
+SPOKEN_SECONDS = 2.0
 
 
 class Backend:
@@ -75,8 +77,11 @@ class Backend:
         return order
 
     async def post(self, pickup: Pickup, kind: str | None = None) -> Order:
-        key = f"{self._run}:{pickup.number}:{kind or ''}"
-        order = cast(Order, await self._http.post("/v1/orders", order_body(pickup, self._seed, kind), key=key))
+        key, body = f"{self._run}:{pickup.number}:{kind or ''}", order_body(pickup, self._seed, kind)
+        if body["kind"] == voice.KIND:
+            order = await voice.place(self._http, body, voice.noise(SPOKEN_SECONDS, seed=pickup.number), key=key)
+        else:
+            order = cast(Order, await self._http.post("/v1/orders", body, key=key))
         self._ledger.posted.add(order["id"])
         self._ledger.answered(order)
         return order

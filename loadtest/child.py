@@ -25,8 +25,8 @@ READY_SECONDS = 120.0
 DRAIN_SECONDS = 30.0
 MARKER = ".made-by-loadtest"
 LOG = "serve.log"
-# A server on a directory of ours never touches the Redis and PostgreSQL that the environment may name, and takes
-# the tokens that are signed with the secret which we give it.
+# A server on a directory of ours never touches the Redis, PostgreSQL and storage that the environment may name, and
+# takes the tokens that are signed with the secret which we give it.
 ELSEWHERE = frozenset(
     {
         "DISPATCH_REDIS_URL",
@@ -36,6 +36,7 @@ ELSEWHERE = frozenset(
         "DISPATCH_PUBLIC_KEYS",
         "DISPATCH_JWKS_URL",
         "DISPATCH_SECRET_PREVIOUS",
+        "DISPATCH_VOICE_STORAGE",
     }
 )
 

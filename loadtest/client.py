@@ -133,6 +133,10 @@ class Session:
     async def release(self, order_id: str, fence: int, reason: str) -> None:
         await self._ask({"type": "release", "order_id": order_id, "fence": fence, "reason": reason})
 
+    async def heard(self, order_id: str, note_id: str) -> None:
+        """Says that its voice note was listened to."""
+        await self._ask({"type": "heard", "order_id": order_id, "note_id": note_id})
+
     async def set_status(self, status: str) -> None:
         """Kept for the next `hello`, too."""
         self._hello.status = status

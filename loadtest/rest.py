@@ -11,6 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urljoin
 
 import httpx
 import orjson
@@ -20,6 +21,7 @@ from loadtest.wire import Refused, Unavailable, full_jitter
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 PAGE = 200
+JSON = "application/json"
 
 
 class Http:
@@ -68,6 +70,10 @@ class Http:
     async def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:
         return await self.request("POST", path, body=body or {}, key=key or uuid.uuid4().hex)
 
+    async def post_content(self, path: str, content: bytes, media: str, *, key: str | None = None) -> Any:
+        """What is no JSON, as it stands."""
+        return await self._patiently("POST", path, content, None, self._headers(media, key or uuid.uuid4().hex))
+
     async def put(self, path: str, body: Mapping[str, Any]) -> Any:
         return await self.request("PUT", path, body=body)
 
@@ -88,6 +94,16 @@ class Http:
             if cursor is None:
                 return
 
+    async def fetch(
+        self, url: str, *, method: str = "GET", with_token: bool = True, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """The whole answer to one asking, whatever its status. `url` may be of another host."""
+        own = self._headers(None, None) if with_token else {}
+        try:
+            return await self._client.request(method, urljoin(self.url, url), headers=own | dict(headers or {}))
+        except httpx.TransportError as exc:
+            raise _lost(method, url, exc) from exc
+
     async def request(
         self,
         method: str,
@@ -99,7 +115,17 @@ class Http:
     ) -> Any:
         """The decoded answer; `Refused` with the problem's code, or `Unavailable` when patience ran out."""
         content = None if body is None else orjson.dumps(body)
-        headers = self._headers(content is not None, key)
+        headers = self._headers(None if content is None else JSON, key)
+        return await self._patiently(method, path, content, params, headers)
+
+    async def _patiently(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        params: Mapping[str, str | int] | None,
+        headers: Mapping[str, str],
+    ) -> Any:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._patience_seconds
         for attempt in range(1_000_000):
@@ -127,7 +153,7 @@ class Http:
                 method, self.url + path, content=content, params=params or None, headers=headers
             )
         except httpx.TransportError as exc:
-            raise Unavailable(f"{method} {path}: {type(exc).__name__} {exc}") from exc
+            raise _lost(method, path, exc) from exc
         if answer.status_code >= 500:
             text = f"{method} {path}: HTTP {answer.status_code} {answer.text[:300]}"
             raise Unavailable(text, status=answer.status_code)
@@ -135,13 +161,17 @@ class Http:
             raise problem(answer.status_code, answer.content)
         return orjson.loads(answer.content) if answer.content else None
 
-    def _headers(self, has_body: bool, key: str | None) -> dict[str, str]:
+    def _headers(self, media: str | None, key: str | None) -> dict[str, str]:
         headers = {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
-        if has_body:
-            headers["Content-Type"] = "application/json"
+        if media is not None:
+            headers["Content-Type"] = media
         if key is not None:
             headers["Idempotency-Key"] = key
         return headers
+
+
+def _lost(method: str, path: str, exc: httpx.TransportError) -> Unavailable:
+    return Unavailable(f"{method} {path}: {type(exc).__name__} {exc}")
 
 
 def problem(status: int, content: bytes) -> Refused:

@@ -79,9 +79,11 @@ class View:
         known = (*self.offers.values(), *self.jobs.values(), *self.desk.values(), *self.orders.values())
         self._versions = {each["id"]: each["version"] for each in known}
 
-    def _offer(self, order: Offer) -> None:
+    def _offer(self, message: Message) -> None:
+        """What is to be said stands beside the order here, and within it in lists."""
+        order: Offer = message["order"]
         self._in_order(order["id"], order["version"], "offer")
-        self.offers[order["id"]] = order
+        self.offers[order["id"]] = {**order, "say": message["say"]} if "say" in message else order
 
     def _verdict(self, message: Message) -> None:
         order_id, outcome = message["order_id"], message["outcome"]
@@ -129,7 +131,7 @@ def holds(view: View, order_id: str, fence: int) -> bool:
 _HEARING: Mapping[str, Callable[[View, Message], object]] = {
     "welcome": View._welcome,
     "snapshot": View._replace,
-    "offer": lambda view, message: view._offer(message["order"]),
+    "offer": View._offer,
     "retract": lambda view, message: view.offers.pop(message["order_id"], None),
     "verdict": View._verdict,
     "job": lambda view, message: view._job(message["order"]),

@@ -39,6 +39,21 @@ class Assignment(TypedDict):
     at: int
 
 
+class Note(TypedDict):
+    """A voice note, as an order shows it; `waveform` has 64 peaks, 0 to 255."""
+
+    id: str
+    mime: str
+    seconds: float
+    bytes: int
+    sha256: str
+    url: str | None
+    waveform: list[int]
+    by: str
+    at: int
+    expired: bool
+
+
 class Offer(TypedDict, total=False):
     """What a candidate sees (PROTOCOL §3, public view)."""
 
@@ -52,10 +67,11 @@ class Offer(TypedDict, total=False):
     details: dict[str, Any]
     price_fen: int | None
     bonus_fen: int
-    voice_notes: list[Any]
+    voice_notes: list[Note]
     round: int
     created_at: int
     expires_at: int | None
+    say: dict[str, str]
 
 
 class Order(TypedDict, total=False):
@@ -72,7 +88,7 @@ class Order(TypedDict, total=False):
     details: dict[str, Any]
     price_fen: int | None
     bonus_fen: int
-    voice_notes: list[Any]
+    voice_notes: list[Note]
     round: int
     offered: int
     expires_at: int | None

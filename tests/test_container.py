@@ -66,6 +66,17 @@ def test_ports_and_health_check_agree() -> None:
     assert published == ports
 
 
+def test_voice_notes_are_kept_where_the_server_may_write() -> None:
+    options = exec_form("CMD")
+    folder = options[options.index("--data-dir") + 1]
+    assert dict(instructions())["VOLUME"] == folder
+    assert any(name == "RUN" and "--owner dispatch" in rest and rest.endswith(folder) for name, rest in instructions())
+    assert f"voice:{folder}" in COMPOSE["services"]["server"]["volumes"]
+    assert any(
+        name == "RUN" and "install --yes --no-install-recommends ffmpeg" in rest for name, rest in instructions()
+    )
+
+
 def test_the_base_image_fits_the_required_python() -> None:
     required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     for name, rest in instructions():
@@ -86,7 +97,7 @@ def test_compose_waits_for_healthy_servers_that_keep_their_data() -> None:
     for name, condition in services["server"]["depends_on"].items():
         assert condition == {"condition": "service_healthy"}
         assert services[name]["healthcheck"]["test"]
-    volumes = {mount.split(":")[0] for name in ("redis", "postgres") for mount in services[name]["volumes"]}
+    volumes = {mount.split(":")[0] for service in services.values() for mount in service["volumes"]}
     assert volumes == set(COMPOSE["volumes"])
     redis = services["redis"]["command"]
     assert redis[redis.index("--appendfsync") + 1] == "always"

@@ -23,6 +23,9 @@ from loadtest.checks import (
     stream,
     tokens,
     verdicts,
+    voice,
+    voice_bodies,
+    voice_playback,
 )
 from loadtest.checks.clauses import register
 
@@ -50,4 +53,7 @@ __all__ = [
     "stream",
     "tokens",
     "verdicts",
+    "voice",
+    "voice_bodies",
+    "voice_playback",
 ]

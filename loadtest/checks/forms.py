@@ -22,6 +22,13 @@ PUBLIC = frozenset(
         "voice_notes", "round", "created_at", "expires_at",
     }
 )  # fmt: skip
+# In lists what is to be said of an offer stands within it, in a message beside it.
+LISTED = PUBLIC | {"say"}
+NOTE = frozenset({"id", "mime", "seconds", "bytes", "sha256", "url", "waveform", "by", "at", "expired"})
+SPEAKERS = frozenset({"customer", "agent", "desk", "service"})
+PEAKS = 64
+# A deployment may add others.
+LANGUAGES = frozenset({"zh-CN", "en"})
 ASSIGNMENT = frozenset({"agent_id", "role", "by", "dispatcher_id", "fence", "at"})
 CARD = frozenset({"id", "role", "name", "phone"})
 STATUSES = frozenset(
@@ -35,7 +42,7 @@ STATUSES = frozenset(
 _FIELDS: Mapping[str, tuple[str, ...]] = {
     "welcome": ("session_id", "server_at", "heartbeat_seconds", "features", "more"),
     "snapshot": (),
-    "offer": ("order",),
+    "offer": ("order", "say"),
     "retract": ("order_id", "reason"),
     "verdict": ("ref", "order_id", "outcome"),
     "job": ("order",),
@@ -62,7 +69,7 @@ _WORDS: Mapping[tuple[str, str], frozenset[str]] = {
     ("error", "code"): frozenset(
         {
             "invalid", "unauthenticated", "forbidden", "not_found", "conflict", "stale_fence", "too_large",
-            "rate_limited", "internal", "unavailable",
+            "rate_limited", "internal", "unavailable", "not_acceptable",
         }
     ),
 }  # fmt: skip
@@ -97,18 +104,47 @@ def _fault_of_verdict(message: Message) -> str | None:
 
 def _fault_of_views(message: Message) -> str | None:
     kind = message["type"]
-    public = [message["order"]] if kind == "offer" else message.get("offers") or []
     full = [message["order"]] if kind in ("job", "order", "desk") else []
     for name in ("jobs", "desk", "orders"):
         full += message.get(name) or []
-    faults = [fault_of_public(each) for each in public] + [_fault_of_full(each) for each in full]
+    faults = [_fault_of_full(each) for each in full]
+    if kind == "offer":
+        faults += [fault_of_public(message["order"]), fault_of_say(message["say"])]
+    faults += [fault_of_listed(each) for each in message.get("offers") or []]
     return next((f"{kind}: {fault}" for fault in faults if fault), None)
 
 
-def fault_of_public(view: Any) -> str | None:
-    if not isinstance(view, Mapping) or set(view) != PUBLIC:
-        return f"a public view with the fields {_odd(view, PUBLIC)}"
-    return None
+def fault_of_public(view: Any, expected: frozenset[str] = PUBLIC) -> str | None:
+    if not isinstance(view, Mapping) or set(view) != expected:
+        return f"a public view with the fields {_odd(view, expected)}"
+    return fault_of_notes(view["voice_notes"])
+
+
+def fault_of_listed(view: Any) -> str | None:
+    return fault_of_public(view, LISTED) or fault_of_say(view["say"])
+
+
+def fault_of_say(say: Any) -> str | None:
+    if not isinstance(say, Mapping) or not set(say) >= LANGUAGES:
+        return f"say with {_odd(say, LANGUAGES)}"
+    return None if all(isinstance(text, str) and text.strip() for text in say.values()) else f"say is {say!r}"
+
+
+def fault_of_notes(notes: Any) -> str | None:
+    if not isinstance(notes, list):
+        return f"voice_notes is {notes!r}"
+    return next((fault for fault in map(fault_of_note, notes) if fault), None)
+
+
+def fault_of_note(note: Any) -> str | None:
+    if not isinstance(note, Mapping) or set(note) != NOTE:
+        return f"a voice note with the fields {_odd(note, NOTE)}"
+    if note["by"] not in SPEAKERS:
+        return f"a voice note by {note['by']!r}"
+    peaks = note["waveform"]
+    if not isinstance(peaks, list) or len(peaks) != PEAKS or not all(type(each) is int for each in peaks):
+        return f"a voice note with the waveform {peaks!r}"
+    return None if all(0 <= each <= 255 for each in peaks) else f"a waveform beyond 0 to 255: {peaks!r}"
 
 
 def _fault_of_full(view: Any) -> str | None:
@@ -116,7 +152,7 @@ def _fault_of_full(view: Any) -> str | None:
         return f"a full view with the fields {_odd(view, FULL)}"
     if view["status"] not in STATUSES:
         return f"status {view['status']!r}"
-    return None
+    return fault_of_notes(view["voice_notes"])
 
 
 fault_of_full = _fault_of_full

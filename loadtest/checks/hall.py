@@ -29,7 +29,7 @@ async def found(corner: Corner) -> None:
     answer = await corner.of(agent).get("/v1/hall")
     same(ids(answer, {near["id"], far["id"]}), [near["id"]], "the orders found")
     item = next(each for each in answer["items"] if each["id"] == near["id"])
-    same(set(item), PUBLIC | {"distance_m"}, "the fields")
+    same(set(item), PUBLIC | {"distance_m", "say"}, "the fields")
     within(item["distance_m"], 3900, 4100, "distance_m")
     that(PLATE not in str(item) and CUSTOMER_PHONE not in str(item), "nothing private", item)
 

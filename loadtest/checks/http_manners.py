@@ -170,6 +170,7 @@ ROUTES = (
     *(("POST", f"{_ORDER}/{act}") for act in (
         "grab", "progress", "release", "assign", "reopen", "close", "cancel",
     )),
+    ("POST", "/v1/voice-notes"), ("POST", f"{_ORDER}/voice-notes"), ("GET", "/v1/voice-notes/{id}"),
     ("GET", "/v1/desk"), ("POST", "/v1/desk/{id}/take_up"), ("GET", "/v1/hall"), ("GET", "/v1/jobs"),
     ("PUT", "/v1/agents/{id}"), ("GET", "/v1/agents/{id}"), ("GET", "/v1/agents"),
     ("PUT", "/v1/policies/{kind}"), ("GET", "/v1/policies"),

@@ -4,6 +4,7 @@ Owns the processes. Invariant: whoever leaves the block leaves no process behind
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -33,6 +34,9 @@ class ServerProcess:
 
     environment: Mapping[str, str]
     role: str = "all"
+    data_dir: Path | None = None
+    log: Path | None = None
+    """Where it writes what else would be seen in the tests' own output."""
     process: asyncio.subprocess.Process | None = None
     http_port: int = 0
     ws_port: int = 0
@@ -49,9 +53,13 @@ class ServerProcess:
         if not self.http_port:
             self.http_port, self.ws_port = free_ports(2)
         options = ["--http-port", str(self.http_port), "--ws-port", str(self.ws_port), "--role", self.role]
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "server.cli", "serve", *options, env=os.environ | self.environment
-        )
+        options += [] if self.data_dir is None else ["--data-dir", str(self.data_dir)]
+        with contextlib.ExitStack() as stack:
+            log = None if self.log is None else stack.enter_context(self.log.open("ab"))
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "server.cli", "serve", *options,
+                env=os.environ | self.environment, stdout=log, stderr=log,
+            )  # fmt: skip
         async with asyncio.timeout(READY_S), httpx.AsyncClient(trust_env=False) as http:
             while not await self._ready(http):
                 assert self.process.returncode is None, "the server ended before it was ready"
@@ -75,10 +83,12 @@ class ServerProcess:
 class Cluster:
     services: embedded.Embedded
     environment: Mapping[str, str]
+    data_dir: Path
+    """Of all servers: on one machine they share the storage."""
     servers: list[ServerProcess] = field(default_factory=list)
 
-    async def add(self, role: str = "all") -> ServerProcess:
-        server = ServerProcess(self.environment, role)
+    async def add(self, role: str = "all", *, log: Path | None = None) -> ServerProcess:
+        server = ServerProcess(self.environment, role, self.data_dir, log)
         self.servers.append(server)
         await server.start()
         return server
@@ -102,7 +112,7 @@ async def cluster(folder: Path, servers: int = 1) -> AsyncIterator[Cluster]:
         "DISPATCH_SECRET": SECRET,
         "DISPATCH_DRAIN_SECONDS": "1",
     }
-    found = Cluster(services, environment)
+    found = Cluster(services, environment, folder / "servers")
     try:
         for _ in range(servers):
             await found.add()

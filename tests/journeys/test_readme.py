@@ -48,7 +48,7 @@ def test_every_option_and_variable_stands_in_the_table() -> None:
         for parameter in command.params:
             for option in parameter.opts:
                 assert re.search(rf"\| `[^|]*{name}[^|]*\|[^|]*`{option}`", table), (name, option)
-    readers = [(ROOT / "server" / f"{name}.py").read_text() for name in ("config", "bounds")]
+    readers = [(ROOT / "server" / f"{name}.py").read_text() for name in ("config", "bounds", "voice_settings")]
     variables = set(re.findall(r"DISPATCH_[A-Z_]+", "".join(readers)))
     for variable in variables:
         assert f"| `{variable}` |" in table, variable

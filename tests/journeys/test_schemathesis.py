@@ -88,9 +88,12 @@ async def _runs(here: World, operations: Mapping[str, dict[str, Any]], folder: P
 
 
 async def _ids(here: World, label: str, role: str) -> list[str]:
-    """New orders in the state that the operation wants, or sessions; none where the client gives the names."""
+    """New orders in the state that the operation wants, or sessions, or voice notes; none where the client gives the
+    names."""
     if re.search(r"/(orders|desk)/{id}", label):
         return [await here.fit_for(label.rpartition("/")[2], role) for _ in range(EACH)]
+    if "/voice-notes/" in label:
+        return [await here.noted(role)]
     return [await here.another_session()] if "/sessions/" in label else []
 
 

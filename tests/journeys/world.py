@@ -13,6 +13,7 @@ import msgspec
 
 from admin_api.examples import OUTLINE, PROFILE, TOWING
 from dispatch.view_examples import CUSTOMER, DISPATCHER, KIND, OPEN, OTHER_VALET, REGION, SHOP, VALET, full
+from loadtest import voice
 from loadtest.client import Session
 from loadtest.rest import Http
 from loadtest.tokens import mint
@@ -33,6 +34,7 @@ SUBJECTS: Mapping[str, str] = {
 _AGENTS = (("valet", VALET), ("valet", OTHER_VALET), ("shop", SHOP))
 HERE = (OPEN.place.point.lat, OPEN.place.point.lon)
 _ROUND = {"radius_m": 10_000, "limit": 100, "seconds": 3600}
+SOUND = voice.noise(1.0)
 _ORDER = {name: full(OPEN)[name] for name in ("kind", "customer", "place", "details", "price_fen")}
 
 
@@ -86,7 +88,7 @@ class World:
     async def fit_for(self, command: str, role: str) -> str:
         """An order in the state that a command of this role wants; any other word than a command's: an open one."""
         match command:
-            case "progress" | "release":
+            case "progress" | "release" | "voice-notes":
                 return await self.held(role if role == "shop" else "valet")
             case "reopen" | "close" | "take_up":
                 return await self.escalated()
@@ -98,6 +100,13 @@ class World:
         verdict = await self.http[role].post(f"/v1/orders/{order_id}/grab")
         assert verdict["outcome"] == "won"
         return order_id
+
+    async def noted(self, role: str = "valet") -> str:
+        """A voice note that the role may listen to; its id."""
+        order_id = await self.held(role if role == "shop" else "valet")
+        order = await voice.add(self.http["customer"], order_id, SOUND)
+        note_id: str = order["voice_notes"][-1]["id"]
+        return note_id
 
     async def escalated(self) -> str:
         """Given back when the car may have been in the holder's hands."""

@@ -82,3 +82,17 @@ async def test_a_cancellation_may_come_too_late(answer: httpx.Response, surprise
         await Backend(http, AREA, ledger, seed=1, run="r").cancel("o1")
     assert ledger.acts == {"cancelled too late": 1}
     assert len(ledger.told.surprises) == surprises
+
+
+async def test_who_asks_by_voice_is_heard() -> None:
+    transport = Scripted(created("o1"), created("o1"))
+    async with Http("http://server", transport=transport, draw=lambda: 1.0, patience_seconds=0) as http:
+        backend = Backend(http, AREA, Ledger(), seed=1, run="r")
+        for _ in range(2):
+            await backend.post(INSIDE, "voice")
+    first, second = transport.asked
+    assert first.url.path == "/v1/voice-notes"
+    assert b'name="audio"' in first.content
+    assert b"RIFF" in first.content
+    assert b'"kind":"voice"' in first.content
+    assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]

@@ -54,6 +54,18 @@ async def test_an_error_is_a_refusal() -> None:
         assert told.value.code == "stale_fence"
 
 
+async def test_who_listened_says_so() -> None:
+    async def scene(line: Line) -> None:
+        await line.welcome()
+        asked = await line.hear("heard")
+        await line.say(type="ok", ref=asked.pop("ref"))
+        assert asked == {"type": "heard", "order_id": "o1", "note_id": "n1"}
+        await line.socket.wait_closed()
+
+    async with playing(scene) as url, session(url) as live:
+        await live.heard("o1", "n1")
+
+
 async def test_what_the_server_can_not_do_now_is_asked_again() -> None:
     async def scene(line: Line) -> None:
         await line.welcome(offers=[OFFER])

@@ -15,7 +15,7 @@ from loadtest.checks import expect
 from loadtest.checks.clauses import Clause, Register, chosen
 from loadtest.checks.corner import Corner
 from loadtest.checks.expect import Broken, NotHere
-from loadtest.checks.forms import FULL, PUBLIC, fault_of
+from loadtest.checks.forms import FULL, NOTE, PUBLIC, fault_of
 from loadtest.checks.line import Line, order_id_of
 from loadtest.checks.privacy import leaks
 from loadtest.checks.trial import Result, judged, results, wording
@@ -194,16 +194,19 @@ def test_a_number_must_be_one_and_lie_within(got: object) -> None:
 
 # --- forms --------------------------------------------------------------------------------------------
 
-PUBLIC_VIEW = dict.fromkeys(PUBLIC, None) | {"id": "1", "version": 1, "status": "open"}
-FULL_VIEW = dict.fromkeys(FULL, None) | {"id": "1", "version": 1, "status": "assigned"}
+SAY = {"zh-CN": "附近有新订单", "en": "A new order nearby"}
+NOTE_VIEW = dict.fromkeys(NOTE, None) | {"by": "customer", "waveform": [0, 255] * 32}
+PUBLIC_VIEW = dict.fromkeys(PUBLIC, None) | {"id": "1", "version": 1, "status": "open", "voice_notes": [NOTE_VIEW]}
+LISTED_VIEW = PUBLIC_VIEW | {"say": SAY}
+FULL_VIEW = dict.fromkeys(FULL, None) | {"id": "1", "version": 1, "status": "assigned", "voice_notes": [NOTE_VIEW]}
 WELCOME = {"type": "welcome", "session_id": "s", "server_at": 1, "heartbeat_seconds": 20, "features": [], "more": []}
 
 
 @pytest.mark.parametrize(
     "message",
     [
-        WELCOME | {"offers": [PUBLIC_VIEW], "jobs": [FULL_VIEW | {"extra": 1}]},
-        {"type": "offer", "order": PUBLIC_VIEW},
+        WELCOME | {"offers": [LISTED_VIEW], "jobs": [FULL_VIEW | {"extra": 1}]},
+        {"type": "offer", "order": PUBLIC_VIEW, "say": SAY},
         {"type": "verdict", "ref": "1", "order_id": "1", "outcome": "won", "fence": 1, "job": FULL_VIEW},
         {"type": "verdict", "ref": "1", "order_id": "1", "outcome": "gone", "reason": "expired"},
         {"type": "desk", "event": "stalled", "order": FULL_VIEW},
@@ -219,8 +222,17 @@ def test_messages_in_form(message: Message) -> None:
     ("message", "fault"),
     [
         ({"type": "welcome"}, "welcome without session_id"),
-        ({"type": "offer", "order": PUBLIC_VIEW | {"customer": {}}}, r"\+customer"),
-        ({"type": "offer", "order": {name: 1 for name in PUBLIC - {"area"}}}, "-area"),
+        ({"type": "offer", "order": PUBLIC_VIEW | {"customer": {}}, "say": SAY}, r"\+customer"),
+        ({"type": "offer", "order": {name: 1 for name in PUBLIC - {"area"}}, "say": SAY}, "-area"),
+        ({"type": "offer", "order": LISTED_VIEW, "say": SAY}, r"\+say"),
+        ({"type": "offer", "order": PUBLIC_VIEW, "say": {"en": "A new order nearby"}}, "-zh-CN"),
+        ({"type": "offer", "order": PUBLIC_VIEW, "say": SAY | {"en": " "}}, "say is"),
+        (WELCOME | {"offers": [PUBLIC_VIEW]}, "-say"),
+        ({"type": "job", "order": FULL_VIEW | {"voice_notes": None}}, "voice_notes is None"),
+        ({"type": "job", "order": FULL_VIEW | {"voice_notes": [NOTE_VIEW | {"path": "a"}]}}, r"\+path"),
+        ({"type": "job", "order": FULL_VIEW | {"voice_notes": [NOTE_VIEW | {"by": "c-9"}]}}, "by 'c-9'"),
+        ({"type": "job", "order": FULL_VIEW | {"voice_notes": [NOTE_VIEW | {"waveform": [0] * 63}]}}, "the waveform"),
+        ({"type": "job", "order": FULL_VIEW | {"voice_notes": [NOTE_VIEW | {"waveform": [256] * 64}]}}, "beyond"),
         ({"type": "job", "order": PUBLIC_VIEW}, "-customer"),
         ({"type": "order", "order": FULL_VIEW | {"status": "lost"}}, "status 'lost'"),
         (WELCOME | {"offers": [FULL_VIEW]}, r"\+customer"),

@@ -98,3 +98,21 @@ def test_a_problem_names_its_paths() -> None:
 @pytest.mark.parametrize("content", [b"<html>", b"[]", b"{}", b""])
 def test_what_is_no_problem_document_is_the_servers_fault(content: bytes) -> None:
     assert problem(404, content).code == "internal"
+
+
+async def test_an_answer_is_fetched_as_it_is_with_and_without_the_token() -> None:
+    transport = Scripted(httpx.Response(416, content=b"no"))
+    async with http(transport) as client:
+        answer = await client.fetch("/v1/voice-notes/n1?a=b", headers={"Range": "bytes=9-"})
+        await client.fetch("http://elsewhere/x", method="HEAD", with_token=False)
+    assert (answer.status_code, answer.content) == (416, b"no")
+    first, second = transport.asked
+    assert (str(first.url), first.headers["Range"]) == ("http://server/v1/voice-notes/n1?a=b", "bytes=9-")
+    assert first.headers["Authorization"] == "Bearer token"
+    assert (second.method, str(second.url), "Authorization" in second.headers) == ("HEAD", "http://elsewhere/x", False)
+
+
+async def test_a_fetch_without_an_answer_is_unavailable() -> None:
+    async with http(Scripted(httpx.ConnectError("away"))) as client:
+        with pytest.raises(Unavailable, match="GET /x: ConnectError"):
+            await client.fetch("/x")

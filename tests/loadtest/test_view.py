@@ -53,6 +53,13 @@ def test_a_new_present_replaces_all_that_was_known(kind: str) -> None:
     assert view.jobs == {}
 
 
+def test_what_is_to_be_said_of_an_offer_stands_in_it_wherever_it_was_told() -> None:
+    say = {"zh-CN": "新的拖车订单。", "en": "New towing order."}
+    view = told(welcome(offers=[offer(say=say)]), {"type": "offer", "order": offer("o2"), "say": say})
+    assert view.offers["o1"] == offer(say=say)
+    assert view.offers["o2"] == offer("o2", say=say)
+
+
 def test_an_offer_told_anew_replaces_the_former() -> None:
     view = told({"type": "offer", "order": offer()}, {"type": "offer", "order": offer(version=4, round=2)})
     assert view.offers["o1"]["round"] == 2
