@@ -142,11 +142,12 @@ async def process(
 ) -> AsyncIterator[tuple[Dispatch, NthCall]]:
     """Another process' use cases on the same servers; `warm` is a region where it has worked before.
 
-    Nothing runs in it unasked: the rules are read once, not followed.
+    Nothing runs in it unasked: the rules are read once, not followed; what it would have read at its start it is given.
     """
     found = Dispatch(
         redis_url=dispatch.store._url, database_url=dispatch.records.database.url, verifier=dispatch.verifier
     )
+    found.links = dispatch.links
     nth = wrap(found)
     if change:
         change(found)
