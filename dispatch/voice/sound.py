@@ -4,9 +4,6 @@ Owns how many there are, how long one may take, what becomes of a file that ends
 whatever the bytes do to a worker, the server goes on and the file is refused; after `close` no worker is left.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import BinaryIO, Final
 
 import structlog
@@ -14,10 +11,10 @@ import structlog
 from dispatch import metrics
 from dispatch.errors import Unavailable, invalid
 from dispatch.voice.inspector import Inspector, Lost
+from dispatch.voice.places import Places
 from dispatch.voice.recording import Answer, Job, Recording, Refusal
 
 JOB_S: Final = 10.0
-TURN_S: Final = 30.0
 MOST_JOBS: Final = 500
 """Then a worker is renewed: what a decoder forgets to free does not add up."""
 PART: Final = "audio"
@@ -28,8 +25,7 @@ log = structlog.get_logger()
 class Sound:
     def __init__(self, most_seconds: float, workers: int = 2) -> None:
         self._job = Job(most_seconds=most_seconds)
-        self._workers = workers
-        self._turns = asyncio.Semaphore(workers)
+        self._places = Places(workers)
         self._running: set[Inspector] = set()
         self._idle: list[Inspector] = []
         self._closed = False
@@ -41,25 +37,13 @@ class Sound:
 
     async def inspect(self, file: BinaryIO) -> Recording:
         """The file needs a descriptor. Raises Refused (path `audio`) or Unavailable."""
-        async with self._turn():
+        async with self._places.one():
             answer = await self._ask(file.fileno())
         outcome = "accepted" if isinstance(answer, Recording) else "refused"
         metrics.VOICE_INSPECTIONS.labels(outcome).inc()
         if isinstance(answer, Refusal):
             raise invalid(PART, answer.reason)
         return answer
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(TURN_S):
-                await self._turns.acquire()
-        except TimeoutError as exc:
-            raise Unavailable("too many voice notes at once") from exc
-        try:
-            yield
-        finally:
-            self._turns.release()
 
     async def _ask(self, file: int) -> Answer:
         worker = await self._given(file)
@@ -118,12 +102,9 @@ class Sound:
         self._closed = True
         for worker in self._running:
             worker.kill()
-        for _ in range(self._workers):  # then nobody has one, or is starting one
-            await self._turns.acquire()
-        while self._idle:
-            await self._give_back(self._idle.pop(), spare=False)
-        for _ in range(self._workers):
-            self._turns.release()
+        async with self._places.all():  # then nobody has a worker, or is starting one
+            while self._idle:
+                await self._give_back(self._idle.pop(), spare=False)
 
 
 def _unavailable() -> Unavailable:

@@ -9,8 +9,6 @@ import os
 import shutil
 import subprocess
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import cache
 from typing import BinaryIO, Final
 
@@ -20,9 +18,9 @@ from dispatch import metrics
 from dispatch.errors import Refused, Unavailable, invalid
 from dispatch.voice.confinement import command, end, environment
 from dispatch.voice.formats import recognise
+from dispatch.voice.places import Places
 
 TIME_S: Final = 20.0
-TURN_S: Final = 30.0
 AT_ONCE: Final = 2
 MOST_BYTES: Final = 16 << 20
 """Three quarters of an hour at the rate below."""
@@ -43,7 +41,7 @@ class Transcoder:
         program = shutil.which("ffmpeg")
         self.version = version(program) if program else None
         self._program = program if self.version else None
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._places = Places(AT_ONCE)
 
     @property
     def available(self) -> bool:
@@ -57,7 +55,7 @@ class Transcoder:
         if form is None:
             raise invalid("audio", "not a voice note")
         arguments = (*QUIET, "-protocol_whitelist", "file", "-f", form.demuxer, "-i", INPUT, *SOUND_ONLY, *PAUSES, *MP3)
-        async with self._turn():
+        async with self._places.one():
             outcome = "failed"
             try:
                 made = await _run((self._program, *arguments), source)
@@ -65,18 +63,6 @@ class Transcoder:
             finally:
                 metrics.VOICE_TRANSCODINGS.labels(outcome).inc()
         return made
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(TURN_S):
-                await self._turns.acquire()
-        except TimeoutError as exc:
-            raise Unavailable("too many voice notes at once") from exc
-        try:
-            yield
-        finally:
-            self._turns.release()
 
 
 @cache

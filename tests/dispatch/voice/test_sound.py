@@ -14,7 +14,7 @@ import uvloop
 
 from dispatch import metrics
 from dispatch.errors import Code, Refused, Unavailable
-from dispatch.voice import sound
+from dispatch.voice import places, sound
 from dispatch.voice.sound import Recording, Sound
 from tests import sounds
 
@@ -252,7 +252,7 @@ async def test_closing_ends_what_is_busy(alone: Sound) -> None:
 
 
 async def test_who_gets_no_worker_hears_it(alone: Sound, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound, "TURN_S", 0.05)
+    monkeypatch.setattr(places, "PATIENCE_S", 0.05)
     task, pid = await busy(alone)
     with pytest.raises(Unavailable):
         await inspected(alone, sounds.speech("ogg"))
