@@ -5,6 +5,7 @@ claims; and what the container claims is what was decoded.
 """
 
 import io
+import wave
 from array import array
 from collections.abc import Iterator
 from itertools import pairwise
@@ -23,6 +24,17 @@ WHOLE_AMR: Final = "libopencore_amrnb"
 SLACK_S: Final = 0.5
 SLACK: Final = 0.1
 """How far container and sound may differ: padding of codecs, a recorder's clock."""
+
+
+def warm_up() -> None:
+    """Loads what the library would load with its first file: the confined process may not read where it lies."""
+    silence = io.BytesIO()
+    with wave.open(silence, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(RATE)
+        sound.writeframes(bytes(RATE))
+    inspect(silence.getvalue(), 1.0)
 
 
 def inspect(content: bytes, most_seconds: float) -> Recording:

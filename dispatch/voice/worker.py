@@ -12,7 +12,7 @@ from typing import Final
 import av.logging
 
 from dispatch.voice.confinement import confine
-from dispatch.voice.decoding import inspect
+from dispatch.voice.decoding import inspect, warm_up
 from dispatch.voice.formats import Malformed
 from dispatch.voice.recording import Answer, Ready, Refusal, encode, read_job
 
@@ -26,6 +26,7 @@ BROKEN: Final = 70
 def main() -> None:
     given, parent = int(sys.argv[1]), int(sys.argv[2])
     av.logging.set_level(None)  # it would quote what is in the file
+    warm_up()
     confine(parent, most_memory=MOST_MEMORY, most_files=MOST_FILES)
     server = socket.socket(fileno=given)
     try:
