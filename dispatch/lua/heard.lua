@@ -1,6 +1,6 @@
 -- Somebody listened to a voice note: an event, the first time that this party hears this note. An agent may who holds
--- the order, or has a live offer of it while candidates may listen (`listen` is 'before') and the note is for them; agent_id '' is a
--- dispatcher. When an agent first heard any note of the order, the desk sees among its candidates.
+-- the order, or has a live offer of it while candidates may listen (`listen` is 'before') and the note is for them;
+-- agent_id '' is a dispatcher. When an agent first heard any note of the order, the desk sees among its candidates.
 -- KEYS: order offers
 -- ARGV: order_id note_id actor agent_id listen
 -- USES: emit
@@ -26,6 +26,9 @@ if TERMINAL[f.status] then return {'wrong_status', emitted, f.status} end
 local mark = 'h,' .. actor .. ',' .. note_id
 -- What the desk sees of a candidate ends with his offer, and begins again with the next; the event stays one.
 if agent_id ~= '' then redis.call('HSETNX', offers_key, 'h,' .. agent_id, int(now)) end
-if redis.call('HSETNX', offers_key, mark, int(now)) == 0 then return {'ok', emitted, ''} end
+if redis.call('HSETNX', offers_key, mark, int(now)) == 0 then -- what was told the first time may have been lost on the way
+  tell_last(o)
+  return {'ok', emitted, ''}
+end
 commit(o, 'heard', actor, {note_id = note_id})
 return done('ok')

@@ -1,7 +1,7 @@
 """A voice note as an order bears it: everything but the audio, which the storage keeps under the note's id.
 
 Pure. Knows neither storage nor players. Invariants: a note's form in an order's state is one JSON object that the
-scripts append as text and never decode; what is said while somebody holds the order is never `shared`.
+scripts append as text and never encode anew; what is said while somebody holds the order is never `shared`.
 """
 
 import base64

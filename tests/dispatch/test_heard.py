@@ -10,7 +10,7 @@ from dispatch.identity import Identity, Role
 from dispatch.order import Order
 from dispatch.records.agents import Agent
 from tests.conftest import DISPATCHER, City
-from tests.dispatch.looking import check_log, escalated, log_of, offered, policy
+from tests.dispatch.looking import check_log, escalated, log_of, offered, policy, script
 from tests.dispatch.looking import order as in_redis
 from tests.dispatch.test_noted import add
 from tests.dispatch.voice.saying import note
@@ -79,6 +79,19 @@ async def test_the_same_party_is_told_of_once(city: City) -> None:
     assert sorted(event.actor for event in heard) == sorted(
         [DISPATCHER.actor, f"valet:{agent.id}", f"valet:{other.id}"]
     )
+
+
+async def test_one_who_says_so_again_is_answered_once_it_is_durable(city: City) -> None:
+    """The first answer was lost, and with it what the server was to write: `ok` must not be said without that."""
+    agent = await _valet(city, "v1")
+    order = await _place(city)
+    values = {"order_id": order.id, "note_id": SAID.id, "actor": f"valet:{agent.id}", "agent_id": agent.id}
+    first, again = [await script(city, "heard", **values, listen="before") for _ in range(2)]
+    assert first.events[-1].type is Type.HEARD
+    assert [event.n for event in again.events] == [event.n for event in first.events]
+    await _hear(city, _who(agent), order)
+    lines = await city.dispatch.records.orders.timeline(order.id, 0, 50)
+    assert lines[-1].type == "heard"
 
 
 async def test_another_note_is_another_event(city: City) -> None:
