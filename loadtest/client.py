@@ -251,11 +251,15 @@ class Session:
                 await self._send(encode(message, self.codec))
 
     async def _send(self, frame: str | bytes) -> None:
-        if self._socket is None:
+        if (socket := self._socket) is None:
             raise Disconnected("no connection")
         try:
-            await self._socket.send(frame)
+            await socket.send(frame)
         except ConnectionClosed as exc:
+            # A closed connection refuses without waiting: who asks again at once would keep the listener from
+            # ever running, and so from noticing the loss.
+            while self._socket is socket:
+                await self._change()
             raise Disconnected(str(exc)) from exc
 
     def _hear(self, frame: str | bytes) -> None:
@@ -325,7 +329,6 @@ class Session:
     def _end(self, error: Exception) -> None:
         self._over = self._over or error
         self._lose(self._over)
-        self._wake()
 
     def _lose(self, error: Exception) -> None:
         self._welcomed = False
@@ -333,6 +336,7 @@ class Session:
         for each in asked.values():
             if not each.answer.done():
                 each.answer.set_exception(error)
+        self._wake()
 
     # The connection and its returns
 

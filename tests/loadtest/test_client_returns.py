@@ -1,6 +1,7 @@
 """The session against a server that goes away: when it comes back, and when it stays away."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from websockets.asyncio.server import serve
@@ -44,6 +45,30 @@ async def test_it_goes_to_the_next_node_and_in_turn_comes_back() -> None:
     ):
         await live.until(lambda _: len(live.goodbyes) == 2 and live.is_connected, SOON_ENOUGH)
     assert visits == ["a", "b", "a"]
+
+
+async def test_who_asks_again_and_again_does_not_keep_the_session_from_noticing_its_loss() -> None:
+    """His questions failed without waiting, so nothing else ever ran: the loop had no end, and took all memory."""
+
+    async def first(line: Line) -> None:
+        await line.welcome(jobs=[JOB])
+        await line.socket.wait_closed()
+
+    async def second(line: Line) -> None:
+        await line.welcome(jobs=[JOB])
+        asked = await line.hear("progress")
+        await line.say(type="ok", ref=asked["ref"])
+        await line.socket.wait_closed()
+
+    async with playing(first, second) as url, session(url) as live:
+        live.drop()
+        await asyncio.sleep(0)  # the connection is lost, and its listener has not run yet
+        for _ in range(100):
+            with suppress(Disconnected):
+                await live.progress("o1", 1, "completed")
+                break
+        else:
+            pytest.fail("asked a hundred times on a lost connection")
 
 
 async def test_it_comes_back_when_it_is_told_to() -> None:
