@@ -77,6 +77,12 @@ class RegionView(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     geometry: PolygonView | MultiPolygonView
 
 
+class LookupView(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Newest first."""
+
+    items: list[OrderView]
+
+
 OrderPage = Page[OrderView]
 HallPage = Page[HallOrderView]
 EventPage = Page[EventView]

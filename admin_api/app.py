@@ -18,9 +18,12 @@ from starlette.staticfiles import StaticFiles
 from admin_api import (
     agents,
     desk,
+    figures,
     hall,
     health,
     jobs,
+    lookups,
+    map,
     notices,
     order_commands,
     order_edits,
@@ -40,11 +43,14 @@ from dispatch.assembly import Dispatch
 from dispatch.errors import DispatchError
 
 OPERATIONS: Sequence[Operation] = (
+    *lookups.OPERATIONS,  # before that of any order: its path would be one's id
     *orders.OPERATIONS,
     *order_edits.OPERATIONS,
     *order_commands.OPERATIONS,
     *voice_notes.OPERATIONS,
     *desk.OPERATIONS,
+    *map.OPERATIONS,
+    *figures.OPERATIONS,
     *hall.OPERATIONS,
     *jobs.OPERATIONS,
     *agents.OPERATIONS,

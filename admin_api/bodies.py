@@ -61,6 +61,12 @@ class EditBody(Form, frozen=True, kw_only=True):
     scheduled_at: Millis | UnsetType | None = UNSET
 
 
+class LookupBody(Form, frozen=True, kw_only=True):
+    """However it is written, with its country code or without; what holds no digits but zeros is no number."""
+
+    phone: Annotated[str, Meta(max_length=32, pattern="[1-9]")]
+
+
 class ProgressBody(Form, frozen=True, kw_only=True):
     fence: Fence
     step: Step

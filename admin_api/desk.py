@@ -13,8 +13,8 @@ from admin_api.endpoint import Ask, Operation
 from admin_api.fields import Id, Whole
 from admin_api.orders import find
 from admin_api.paging import Paging, Query, page
-from dispatch.access import require_full, require_region
-from dispatch.errors import invalid
+from admin_api.scope import regions_of
+from dispatch.access import require_full
 from dispatch.identity import Role
 from dispatch.order import Order
 from dispatch.view_examples import ESCALATED, TAKEN_UP, full
@@ -28,22 +28,13 @@ class DeskQuery(Paging, frozen=True, kw_only=True):
 
 async def listed(ask: Ask[DeskQuery, None]) -> object:
     limit, after = ask.query.limit, ask.query.after(tuple[Whole, Id])
-    found = await ask.dispatch.records.orders.desk(await _regions(ask), limit + 1, after)
+    regions = await regions_of(ask.who, ask.dispatch.catalog, ask.query.region)
+    found = await ask.dispatch.records.orders.desk(regions, limit + 1, after)
     return page(found, limit, partial(full_view, reader=ask.reader), _place)
 
 
 def _place(order: Order) -> tuple[int | None, str]:
     return order.desk_at, order.id
-
-
-async def _regions(ask: Ask[DeskQuery, None]) -> list[str]:
-    catalog, region = ask.dispatch.catalog, ask.query.region
-    if region is UNSET:
-        return [each for each in catalog.regions if ask.who.may_see_region(each)]
-    require_region(ask.who, region)
-    if not await catalog.has_region(region):
-        raise invalid("region", "there is no such region")
-    return [region]
 
 
 async def take_up(ask: Ask[Query, Nothing]) -> View:

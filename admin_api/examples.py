@@ -12,6 +12,9 @@ import msgspec
 from admin_api.answers import AgentView, EventView, RegionView, VerdictView
 from admin_api.paging import Page
 from dispatch.eligibility import WhyNot
+from dispatch.figures import Bucket, FiguresView, TimeToGrab
+from dispatch.map import MapAgent, MapOrder, MapView
+from dispatch.order import Status
 from dispatch.policy import DEFAULTS, Policy
 from dispatch.roster import Candidate, Presence
 from dispatch.view_examples import HELD, KIND, NOTE, NOW, OPEN, REGION, SHOP, VALET, WIDENED, full, offered, public
@@ -37,6 +40,7 @@ _CANDIDATE = Candidate(
     agent_id=SHOP,
     role="shop",
     name="Houston Motors",
+    phone="+8613700000001",
     distance_m=640,
     status=Presence.AVAILABLE,
     load=2,
@@ -46,8 +50,49 @@ _CANDIDATE = Candidate(
     seen_at=None,
     heard_at=None,
     declined=False,
+    decline_reason=None,
     eligible=False,
     why_not=WhyNot.AT_CAPACITY,
+)
+
+_ON_MAP = MapOrder(
+    id=HELD.id,
+    kind=KIND,
+    region=REGION,
+    status=Status.ASSIGNED,
+    stalled=False,
+    lat=40.7188,
+    lon=-73.9863,
+    since_at=NOW + 18_120,
+)
+_HIS_PLACE = MapAgent(
+    id=VALET,
+    role="valet",
+    region=REGION,
+    name="Wang",
+    status=Presence.AVAILABLE,
+    load=1,
+    capacity=1,
+    lat=40.7202,
+    lon=-73.9871,
+)
+_FIGURES = FiguresView(
+    at=NOW,
+    since=NOW - 600_000,
+    until=NOW,
+    bucket_ms=300_000,
+    orders=41,
+    grabbed=36,
+    assigned_by_desk=2,
+    escalated=3,
+    expired=0,
+    cancelled=1,
+    completed=5,
+    time_to_grab_ms=TimeToGrab(p50=6_200, p95=41_000),
+    buckets=[
+        Bucket(at=NOW - 600_000, orders=22, grabbed=20, escalated=2, p50_ms=6_900),
+        Bucket(at=NOW - 300_000, orders=19, grabbed=16, escalated=1, p50_ms=5_400),
+    ],
 )
 
 ANSWERS: Mapping[Any, object] = {
@@ -67,6 +112,8 @@ ANSWERS: Mapping[Any, object] = {
         **{"id": VALET, **PROFILE, "home": None, "suspended": False, "status": "available", "load": 0},
         "position": {"lat": 40.7202, "lon": -73.9871},
     },
+    MapView: msgspec.to_builtins(MapView(at=NOW + 20_000, orders=[_ON_MAP], agents=[_HIS_PLACE], more=[])),
+    FiguresView: msgspec.to_builtins(_FIGURES),
     Policy: msgspec.to_builtins(TOWING),
     RegionView: {"id": REGION, **OUTLINE},
 }
@@ -94,6 +141,10 @@ QUERIES: Mapping[str, object] = {
     "customer_id": OPEN.customer.id,
     "created_after": NOW - 3_600_000,
     "created_before": NOW + 1,
+    "ended_after": NOW - 3_600_000,
+    "ended_before": NOW + 1,
+    "since": NOW - 3_600_000,
+    "until": {"figures": NOW},
     "near": "40.7188,-73.9863",
     "radius_m": 3000,
 }

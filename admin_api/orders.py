@@ -8,6 +8,7 @@ from functools import partial
 
 import orjson
 from msgspec import UNSET, UnsetType
+from msgspec.structs import fields
 
 from admin_api.answers import CandidatePage, EventPage, OrderPage
 from admin_api.bodies import CustomerBody, OrderBody
@@ -40,6 +41,8 @@ class OrdersQuery(Paging, frozen=True, kw_only=True):
     customer_id: Id | UnsetType = UNSET
     created_after: Millis | UnsetType = UNSET
     created_before: Millis | UnsetType = UNSET
+    ended_after: Millis | UnsetType = UNSET
+    ended_before: Millis | UnsetType = UNSET
 
 
 # --- taking in ----------------------------------------------------------------------------------------
@@ -121,13 +124,14 @@ async def listed(ask: Ask[OrdersQuery, None]) -> object:
     return page(found, query.limit, partial(full_view, reader=ask.reader), lambda order: order.id)
 
 
+_FILTERS = tuple(
+    field.name for field in fields(OrdersQuery) if field.name not in {each.name for each in fields(Paging)}
+)
+
+
 def _filter(who: Identity, query: OrdersQuery) -> Filter | None:
     """What the asker may see of what he asks for; None: nothing."""
-    given = {
-        name: value
-        for name in ("status", "kind", "region", "agent_id", "customer_id", "created_after", "created_before")
-        if (value := getattr(query, name)) is not UNSET
-    }
+    given = {name: value for name in _FILTERS if (value := getattr(query, name)) is not UNSET}
     if who.role in AGENTS:
         return Filter(**given, own_agent=who.sub)
     if who.role is Role.CUSTOMER:

@@ -9,11 +9,13 @@ import asyncio
 from dispatch.catalog import Catalog
 from dispatch.claims import Claims
 from dispatch.desk import Desk
+from dispatch.figures import Figures
 from dispatch.hall import Hall
 from dispatch.homes import Homes
 from dispatch.identity import Verifier
 from dispatch.intake import Intake
 from dispatch.jobs import Jobs
+from dispatch.map import Map
 from dispatch.notices import Notices
 from dispatch.people import People
 from dispatch.reconcile import Reconciler
@@ -54,6 +56,8 @@ class Dispatch:
         self.desk = Desk(self.transitions, self.records, self.catalog)
         self.people = People(self.store, self.records, self.catalog)
         self.roster = Roster(self.store, self.records)
+        self.map = Map(self.store, self.records, self.roster)
+        self.figures = Figures(self.records)
         self.hall = Hall(self.store, self.records, self.catalog)
         self.homes = Homes(self.people, self.records, self.catalog)
         self.notices = Notices(self.store, self.records, self.catalog, self.roster)
@@ -72,6 +76,8 @@ class Dispatch:
     async def close(self) -> None:
         if self._following:
             await end([self._following])
+        await self.map.close()
+        await self.figures.close()
         await self.notes.close()
         await self.claims.close()
         await self.store.close()

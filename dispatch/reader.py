@@ -6,6 +6,7 @@ that are equal see the same, byte for byte.
 
 import msgspec
 
+from dispatch.identity import STAFF
 from dispatch.voice.links import Links
 from geo.crs import Crs
 
@@ -20,6 +21,11 @@ class Reader(msgspec.Struct, frozen=True, gc=False):
     actor: str = ""
     links: Links | None = None
     now_ms: int = 0
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether he sees of orders what concerns the desk only."""
+        return self.actor.partition(":")[0] in STAFF
 
     def url(self, note_id: str) -> str | None:
         """Where he hears the note; made anew, good for five minutes from `now_ms`."""

@@ -5,7 +5,7 @@ Joins what an operator put (SQL) with what is known at this moment (Redis). Deci
 repeated.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -16,13 +16,14 @@ from dispatch.policy import Policy
 from dispatch.records import Records
 from dispatch.records.agents import Agent
 from dispatch.store import Store
+from dispatch.tasks import leisurely
 from geo.point import Point, distance_m
 
 MOST_AT_ONCE = 500
-"""Agents in one script call: it must not hold Redis up."""
+"""Agents in one script call: it must not hold Redis up for more than a few milliseconds."""
 FAR_M = 2**31
 """The place of those without a position: behind all others."""
-_NO_ORDER = "-"
+NO_ORDER = "-"
 
 Place = tuple[int, str]
 """Where a page ended: metres, id."""
@@ -40,6 +41,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     agent_id: str
     role: str
     name: str
+    phone: str | None
     distance_m: int | None
     status: Presence
     load: int
@@ -49,6 +51,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     seen_at: int | None
     heard_at: int | None
     declined: bool
+    decline_reason: str | None
     eligible: bool
     why_not: WhyNot | None
 
@@ -79,7 +82,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     status: Presence | None = None
 
 
-class _Row(msgspec.Struct, frozen=True, array_like=True):
+class Known(msgspec.Struct, frozen=True, array_like=True):
     """What `standings.lua` answers for one agent; false where nothing is known."""
 
     reachable: bool
@@ -116,8 +119,10 @@ class Roster:
     async def candidates(self, order: Order, policy: Policy, limit: int, after: Place | None) -> list[Candidate]:
         """Agents of the order's region, nearest first, those without a position last. Raises Unavailable."""
         agents = await self._records.agents.of_region(order.region)
-        rows = await self._rows(order.region, order.id, agents)
-        found = [_candidate(order, policy, agent, row) for agent, row in zip(agents, rows, strict=True)]
+        rows = await self.known(order.region, order.id, [agent.id for agent in agents])
+        reasons = await self._records.orders.declines(order.id) if order.declined else {}
+        both = list(zip(agents, rows, strict=True))
+        found = await leisurely(lambda each: _candidate(order, policy, *each, reasons), both)
         found.sort(key=lambda candidate: candidate.place)
         return [each for each in found if after is None or each.place > after][:limit]
 
@@ -163,29 +168,31 @@ class Roster:
         found: dict[str, Entry] = {}
         for region in sorted({agent.region for agent in agents}):
             here = [agent for agent in agents if agent.region == region]
-            for agent, row in zip(here, await self._rows(region, _NO_ORDER, here), strict=True):
+            rows = await self.known(region, NO_ORDER, [agent.id for agent in here])
+            for agent, row in zip(here, rows, strict=True):
                 found[agent.id] = Entry(
                     agent=agent, status=row.presence, load=row.load, position=row.point or agent.home
                 )
         return [found[agent.id] for agent in agents]
 
-    async def _rows(self, region: str, order_id: str, agents: Sequence[Agent]) -> list[_Row]:
-        rows: list[_Row] = []
-        for start in range(0, len(agents), MOST_AT_ONCE):
-            ids = [agent.id for agent in agents[start : start + MOST_AT_ONCE]]
-            packed = msgspec.msgpack.encode(ids)
+    async def known(self, region: str, order_id: str, agent_ids: Sequence[str]) -> list[Known]:
+        """What Redis knows of each, beside an order or `NO_ORDER`. Raises Unavailable."""
+        rows: list[Known] = []
+        for start in range(0, len(agent_ids), MOST_AT_ONCE):
+            packed = msgspec.msgpack.encode(agent_ids[start : start + MOST_AT_ONCE])
             reply = await self._store.run("standings", region, order_id=order_id, agent_ids=packed)
-            rows += msgspec.msgpack.decode(reply.extra, type=list[_Row])
+            rows += msgspec.msgpack.decode(reply.extra, type=list[Known])
         return rows
 
 
-def _candidate(order: Order, policy: Policy, agent: Agent, row: _Row) -> Candidate:
+def _candidate(order: Order, policy: Policy, agent: Agent, row: Known, reasons: Mapping[str, str | None]) -> Candidate:
     point = row.point or agent.home
     reason = why_not(_standing(agent, row), order, policy.audience)
     return Candidate(
         agent_id=agent.id,
         role=agent.role,
         name=agent.name,
+        phone=agent.phone,
         distance_m=None if point is None else round(distance_m(point, order.place.point)),
         status=row.presence,
         load=row.load,
@@ -195,12 +202,13 @@ def _candidate(order: Order, policy: Policy, agent: Agent, row: _Row) -> Candida
         seen_at=int(row.seen_at) if row.seen_at else None,
         heard_at=int(row.heard_at) if row.heard_at else None,
         declined=agent.id in order.declined,
+        decline_reason=reasons.get(agent.id) if agent.id in order.declined else None,
         eligible=reason is None,
         why_not=reason,
     )
 
 
-def _standing(agent: Agent, row: _Row) -> Standing:
+def _standing(agent: Agent, row: Known) -> Standing:
     return Standing(
         agent_id=agent.id,
         role=agent.role,

@@ -23,6 +23,14 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 METADATA = MetaData()
 
+# Conditions of partial indexes, in PostgreSQL's words; whoever asks by such an index says the same.
+UNFINISHED = "status <> 'completed'::text AND status <> 'cancelled'::text AND status <> 'expired'::text"
+ESCALATED = (
+    "type = 'escalated'::text OR type = 'released'::text AND data ->> 'from'::text = 'arrived'::text"
+    " OR type = 'released'::text AND data ->> 'from'::text = 'working'::text"
+)
+"""Events that bring an order to the desk: by time, or given back when the car may be in the holder's hands."""
+
 REGIONS = Table(
     "regions",
     METADATA,
@@ -71,12 +79,15 @@ ORDERS = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("state", JSONB, nullable=False),
+    Column("phone_end", Text),
     Index("orders_by_customer", "customer_id", desc("id")),
     Index("orders_by_agent", "agent_id", desc("id")),
     Index("orders_by_region", "region", "status", desc("id")),
     Index("orders_by_status", "status", desc("id")),
     Index("orders_unopened", "created_at", postgresql_where=text("version = 0")),
     Index("orders_on_desk", "region", "desk_at", postgresql_where=text("desk_at IS NOT NULL")),
+    Index("orders_by_creation", "region", "created_at"),
+    Index("orders_by_phone", "phone_end", postgresql_where=text(UNFINISHED)),
 )
 
 ORDER_EVENTS = Table(
@@ -88,6 +99,7 @@ ORDER_EVENTS = Table(
     Column("at", BigInteger, nullable=False),
     Column("actor", Text, nullable=False),
     Column("data", JSONB, nullable=False),
+    Index("order_events_escalated", "at", "order_id", postgresql_where=text(ESCALATED)),
 )
 
 ASSIGNMENTS = Table(

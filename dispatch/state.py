@@ -23,6 +23,7 @@ from dispatch.order import (
     Status,
     TakeUp,
 )
+from dispatch.phone import ending
 from dispatch.voice.note import Note, decode_all, encode_all
 from geo.point import Point
 
@@ -152,6 +153,11 @@ def order_of(order_id: str, region: str, state: Mapping[str, str]) -> Order:
         released=_ids(state["released"]),
         plan=state["plan"],
     )
+
+
+def phone_end(state: Mapping[str, str]) -> str | None:
+    """By what the order is found when its customer calls."""
+    return ending(msgspec.json.decode(state["customer"], type=Customer).phone)
 
 
 def _assignment(state: Mapping[str, str]) -> Assignment | None:

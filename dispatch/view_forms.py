@@ -6,7 +6,7 @@ exactly these fields (a test converts views into them); what reads a view has to
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from dispatch.order import Status
 from dispatch.policy import AgentRole
@@ -23,7 +23,7 @@ Peak = Annotated[int, Meta(ge=0, le=255)]
 
 
 class ViewForm(Struct, frozen=True, forbid_unknown_fields=True):
-    """Every field is there, always; what is not known is null."""
+    """Every field is there, always, but for those that are for staff; what is not known is null."""
 
 
 class NoteView(ViewForm, kw_only=True, frozen=True):
@@ -114,6 +114,12 @@ class OrderView(ViewForm, kw_only=True, frozen=True):
     stalled: Annotated[bool, Meta(description="Its holder is too long at one step")]
     taken_up: TakeUpView | None
     reason: Annotated[str | None, Meta(description="Why it was cancelled, released or closed")]
+    desk_at: Annotated[
+        int | UnsetType | None, Meta(description="For dispatchers and admins: since when it is at the desk, ms")
+    ] = UNSET
+    declined: Annotated[
+        int | UnsetType, Meta(description="For dispatchers and admins: how many agents declined it so far")
+    ] = UNSET
 
 
 class PublicOrderView(ViewForm, kw_only=True, frozen=True):

@@ -30,6 +30,11 @@ _SIDES: Final = {
 
 def full_view(order: Order, reader: Reader = ANYONE) -> View:
     """For staff, the service, the order's customer and the agent that holds it."""
+    view = _full_view(order, reader)
+    return view | {"desk_at": order.desk_at, "declined": len(order.declined)} if reader.is_staff else view
+
+
+def _full_view(order: Order, reader: Reader) -> View:
     crs = reader.crs
     assignment, card, taken = order.assignment, order.agent, order.taken_up
     customer = order.customer

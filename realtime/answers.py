@@ -154,9 +154,10 @@ class Ok(_Answer, kw_only=True, frozen=True, tag="ok"):
 
 
 class Pong(_Answer, kw_only=True, frozen=True, tag="pong"):
-    """The answer to `ping`."""
+    """The answer to `ping`; by its time a client keeps the server's clock."""
 
     ref: OptionalRef = UNSET
+    server_at: Millis
 
 
 class Error(_Answer, kw_only=True, frozen=True, tag="error"):

@@ -15,6 +15,7 @@ import structlog
 from dispatch import metrics
 from dispatch.assembly import Dispatch
 from dispatch.claims import PENDING, Outcome, Verdict
+from dispatch.clock import now_ms
 from dispatch.errors import Code, Refused, Unavailable
 from dispatch.order import Order, Status
 from dispatch.people import UnknownSession
@@ -47,6 +48,11 @@ def ok(ref: str | None) -> Outbound:
     return Outbound({"type": "ok"} if ref is None else {"type": "ok", "ref": ref})
 
 
+def pong(ref: str | None) -> Outbound:
+    answer = {"type": "pong", "server_at": now_ms()}
+    return Outbound(answer if ref is None else answer | {"ref": ref})
+
+
 class Commands:
     """`tell` says to a session what had waited for an answer; `available` hears what an agent says he is, `over` of
     a session that Redis knows no more."""
@@ -74,7 +80,7 @@ class Commands:
     def received(self, conn: Connection, session: Session, message: ClientMessage) -> None:
         match message:
             case Ping():
-                conn.send(Outbound({"type": "pong"} if message.ref is None else {"type": "pong", "ref": message.ref}))
+                conn.send(pong(message.ref))
             case Hello():
                 conn.send(error(None, Code.INVALID, "type: hello was said already"))
             case Heard() if isinstance(session, AgentSession | DeskSession):

@@ -72,7 +72,7 @@ def _desk(event: str, order: Order) -> dict[str, object]:
 
 _WELCOME = {
     **{"type": "welcome", "session_id": "01M3252NK0DA2PBFXQJWDFQCH4", "server_at": NOW + 20_000},
-    **{"heartbeat_seconds": 20.0, "features": ["voice_notes", "heard", "say"]},
+    **{"heartbeat_seconds": 20.0, "features": ["voice_notes", "heard", "say", "map", "figures", "lookup"]},
 }
 _CARD = {
     **{"id": VALET, "role": "valet", "region": REGION, "name": "Wang", "phone": "+8613900000001"},
@@ -112,7 +112,10 @@ SERVER: Examples = {
         },
     },
     "ok": {"done": {"type": "ok", "ref": "p-1"}, "what had no ref": {"type": "ok"}},
-    "pong": {"yes": {"type": "pong", "ref": "1"}, "what had no ref": {"type": "pong"}},
+    "pong": {
+        "yes": {"type": "pong", "ref": "1", "server_at": NOW + 20_000},
+        "what had no ref": {"type": "pong", "server_at": NOW + 20_000},
+    },
     "error": {
         "an older assignment's fence": {
             **{"type": "error", "ref": "p-1", "code": "stale_fence", "retryable": False},

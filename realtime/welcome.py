@@ -24,7 +24,7 @@ from realtime.session import AgentSession, CustomerSession, DeskSession, Message
 from realtime.showing import Showing
 from realtime.wire import CloseCode, Hello, Outbound
 
-FEATURES = ["voice_notes", "heard", "say"]
+FEATURES = ["voice_notes", "heard", "say", "map", "figures", "lookup"]
 """What this server knows beyond PROTOCOL version 1."""
 
 

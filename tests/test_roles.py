@@ -92,7 +92,7 @@ async def _ask(stage: Stage, findings: Findings) -> None:
     async def readiness() -> dict[str, str]:
         return {}
 
-    app = build_app(stage.dispatch, console_dir=None, readiness=readiness)
+    app = build_app(stage.dispatch, console=None, readiness=readiness)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://dispatch.test") as client:
         for _, row in groupby(cells(ROUTES), lambda cell: (cell.subject, cell.ready)):
             if (some := list(row))[0].ready in ("offered", "held", "escalated"):  # each cell has an order of its own

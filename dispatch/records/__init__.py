@@ -7,10 +7,12 @@ One module a subject, composed in `Records`. Nothing above it sees a driver's er
 
 from dispatch.records.agents import Agents
 from dispatch.records.database import Database
+from dispatch.records.figures import Figures
 from dispatch.records.ledger import Ledger
 from dispatch.records.marks import Marks
 from dispatch.records.notices import Notices
 from dispatch.records.orders import Orders
+from dispatch.records.points import Points
 from dispatch.records.requests import Requests
 from dispatch.records.rules import Rules
 from dispatch.records.voice_notes import VoiceNotes
@@ -25,6 +27,8 @@ class Records:
         self.database = database
         self.ledger = Ledger(database)
         self.orders = Orders(database)
+        self.points = Points(database)
+        self.figures = Figures(database)
         self.agents = Agents(database)
         self.rules = Rules(database)
         self.requests = Requests(database)

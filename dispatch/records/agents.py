@@ -15,6 +15,7 @@ from dispatch.records.database import Database
 from dispatch.records.rules import region_kept
 from dispatch.records.turns import Turns
 from dispatch.schema import AGENTS
+from dispatch.tasks import leisurely
 from geo.point import Point
 
 
@@ -101,12 +102,14 @@ class Agents:
             return [_agent(row._mapping) for row in await connection.execute(query)]
 
     async def of_region(self, region: str) -> list[Agent]:
-        query = select(AGENTS).where(AGENTS.c.region == region).order_by(AGENTS.c.id)
-        async with self._database.statement() as connection:
-            return [_agent(row._mapping) for row in await connection.execute(query)]
+        """By id."""
+        async with self._database.line() as connection:
+            rows = await connection.fetch(_OF_REGION, region)
+        return await leisurely(lambda row: _agent(dict(row)), rows)
 
 
 _FIND = f"SELECT {', '.join(AGENTS.c.keys())} FROM agents WHERE id = ANY($1::text[])"
+_OF_REGION = f"SELECT {', '.join(AGENTS.c.keys())} FROM agents WHERE region = $1 ORDER BY id"
 
 
 def _agent(get: Mapping[Any, Any]) -> Agent:

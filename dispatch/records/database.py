@@ -17,7 +17,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from dispatch import metrics
 from dispatch.errors import InvariantBroken, Unavailable
@@ -25,6 +25,8 @@ from dispatch.tasks import end
 
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
+MIGRATION_SECONDS = 900.0
+"""An index of all that ever happened takes its time, and so does waiting for another process that makes it."""
 RECYCLE_SECONDS = 300
 """A connection this old is made anew when it is taken: what lies between may drop idle ones. A ping before each use
 would cost every statement a round trip."""
@@ -112,8 +114,13 @@ class Database:
         return now + RECYCLE_SECONDS, await self.connect()
 
     async def migrate(self) -> None:
-        """Bring the tables up to date; several processes may start at once."""
-        async with self.transaction() as connection:
+        """Bring the tables up to date; several processes may start at once. Raises Unavailable."""
+        engine = create_async_engine(
+            self.url,
+            poolclass=NullPool,
+            connect_args={"timeout": CONNECT_SECONDS, "command_timeout": MIGRATION_SECONDS},
+        )
+        async with _translated(), engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
             await connection.run_sync(_upgrade)
 

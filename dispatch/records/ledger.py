@@ -23,7 +23,7 @@ from dispatch.order import HELD
 from dispatch.records.applied import Applied, Holders
 from dispatch.records.database import Database
 from dispatch.records.turns import Turns, columns
-from dispatch.state import State
+from dispatch.state import State, phone_end
 
 _Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _Write = Callable[[_Connection, Sequence[Event]], Awaitable[Holders]]
@@ -256,6 +256,7 @@ def _order_row(newest: Event) -> tuple[Any, ...]:
         int(state["created_at"]),
         newest.at,
         orjson.dumps(state).decode(),
+        phone_end(state),
     )
 
 
@@ -290,22 +291,26 @@ WITH shared AS (
   WHERE t.epoch < shared.epoch
 ), upserted AS (
   INSERT INTO orders
-    (id, region, kind, status, version, customer_id, agent_id, fence, desk_at, created_at, updated_at, state)
-  SELECT id, region, kind, status, version, customer_id, agent_id, fence, desk_at, created_at, updated_at, state::jsonb
+    (id, region, kind, status, version, customer_id, agent_id, fence, desk_at, created_at, updated_at, state,
+     phone_end)
+  SELECT id, region, kind, status, version, customer_id, agent_id, fence, desk_at, created_at, updated_at, state::jsonb,
+    phone_end
   FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::bigint[],
-      $11::bigint[], $12::bigint[], $13::bigint[], $14::text[])
-    AS t(id, region, kind, status, version, customer_id, agent_id, fence, desk_at, created_at, updated_at, state)
+      $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::text[])
+    AS t(id, region, kind, status, version, customer_id, agent_id, fence, desk_at, created_at, updated_at, state,
+      phone_end)
   WHERE NOT EXISTS (SELECT FROM stale)
   ORDER BY id
   ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = excluded.version,
     customer_id = excluded.customer_id, agent_id = excluded.agent_id, fence = excluded.fence,
-    desk_at = excluded.desk_at, updated_at = excluded.updated_at, state = excluded.state
+    desk_at = excluded.desk_at, updated_at = excluded.updated_at, state = excluded.state,
+    phone_end = excluded.phone_end
   WHERE orders.version < excluded.version
   RETURNING 1
 ), happened AS (
   INSERT INTO order_events (order_id, version, type, at, actor, data)
   SELECT order_id, version, type, at, actor, data::jsonb
-  FROM unnest($15::text[], $16::bigint[], $17::text[], $18::bigint[], $19::text[], $20::text[])
+  FROM unnest($16::text[], $17::bigint[], $18::text[], $19::bigint[], $20::text[], $21::text[])
     AS t(order_id, version, type, at, actor, data)
   WHERE NOT EXISTS (SELECT FROM stale) AND (SELECT count(*) FROM upserted) >= 0
   ORDER BY order_id, version
@@ -313,7 +318,7 @@ WITH shared AS (
   RETURNING 1
 ), assigned AS (
   INSERT INTO assignments (order_id, fence, agent_id, by, dispatcher_id, at)
-  SELECT * FROM unnest($21::text[], $22::bigint[], $23::text[], $24::text[], $25::text[], $26::bigint[])
+  SELECT * FROM unnest($22::text[], $23::bigint[], $24::text[], $25::text[], $26::text[], $27::bigint[])
     AS t(order_id, fence, agent_id, by, dispatcher_id, at)
   WHERE NOT EXISTS (SELECT FROM stale) AND (SELECT count(*) FROM happened) >= 0
   ORDER BY order_id, fence

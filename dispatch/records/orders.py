@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 import orjson
-from sqlalchemy import Select, Text, and_, any_, func, literal, or_, select
+from sqlalchemy import Select, Text, and_, any_, func, literal, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from dispatch.order import HELD, TERMINAL, Order, Status
 from dispatch.records.database import Database
 from dispatch.records.turns import Turns, columns
-from dispatch.schema import ORDER_EVENTS, ORDERS
-from dispatch.state import State, order_of
+from dispatch.schema import ORDER_EVENTS, ORDERS, UNFINISHED
+from dispatch.state import State, order_of, phone_end
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +31,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     customer_id: str | None = None
     created_after: int | None = None
     created_before: int | None = None
+    ended_after: int | None = None
+    ended_before: int | None = None
 
 
 class Happening(msgspec.Struct, frozen=True):
@@ -70,6 +72,7 @@ class _New(NamedTuple):
     customer_id: str
     created_at: int
     state: str
+    phone_end: str | None
 
 
 class Orders:
@@ -124,6 +127,22 @@ class Orders:
     async def unfinished_of(self, customer_id: str, limit: int) -> list[Order]:
         query = select(ORDERS).where(ORDERS.c.customer_id == customer_id, ORDERS.c.status.not_in(TERMINAL))
         return await self._read(query.order_by(ORDERS.c.id.desc()).limit(limit))
+
+    async def unfinished_by_phone(self, regions: Sequence[str], ending: str | None, limit: int) -> list[Order]:
+        """Newest first, whose customer's number ends so (`phone.ending`); none for None."""
+        if ending is None:
+            return []
+        query = select(ORDERS).where(
+            text(UNFINISHED), ORDERS.c.phone_end == ending, ORDERS.c.region == any_(literal(list(regions), ARRAY(Text)))
+        )
+        return await self._read(query.order_by(ORDERS.c.id.desc()).limit(limit))
+
+    async def declines(self, order_id: str) -> dict[str, str | None]:
+        """Agent → the reason he gave, if any, of all who declined the order."""
+        events = ORDER_EVENTS.c
+        query = select(events.data).where(events.order_id == order_id, events.type == "declined")
+        async with self._database.statement() as connection:
+            return {data["agent_id"]: data["reason"] or None for (data,) in await connection.execute(query)}
 
     async def unopened(self, region: str, created_before: int, limit: int) -> list[tuple[Order, State]]:
         """Rows still at version 0: Redis was away when they were placed."""
@@ -199,6 +218,7 @@ def _new(order_id: str, region: str, state: State) -> _New:
         state["customer_id"],
         int(state["created_at"]),
         orjson.dumps(state).decode(),
+        phone_end(state),
     )
 
 
@@ -223,16 +243,22 @@ def _conditions(wanted: Filter) -> list[Any]:
         found.append(columns.created_at > wanted.created_after)
     if wanted.created_before is not None:
         found.append(columns.created_at < wanted.created_before)
+    if wanted.ended_after is not None or wanted.ended_before is not None:
+        found.append(columns.status.in_(TERMINAL))
+        if wanted.ended_after is not None:  # nothing happens to an order that has ended
+            found.append(columns.updated_at > wanted.ended_after)
+        if wanted.ended_before is not None:
+            found.append(columns.updated_at < wanted.ended_before)
     return found
 
 
 # The regions are kept from being deleted until the rows stand.
 _CREATE = """
 WITH kept AS (SELECT id FROM regions WHERE id = ANY($1::text[]) ORDER BY id FOR KEY SHARE)
-INSERT INTO orders (id, region, kind, status, version, customer_id, fence, created_at, updated_at, state)
-SELECT id, region, kind, status, 0, customer_id, 0, created_at, created_at, state::jsonb
-FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[])
-  AS t(id, region, kind, status, customer_id, created_at, state)
+INSERT INTO orders (id, region, kind, status, version, customer_id, fence, created_at, updated_at, state, phone_end)
+SELECT id, region, kind, status, 0, customer_id, 0, created_at, created_at, state::jsonb, phone_end
+FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[])
+  AS t(id, region, kind, status, customer_id, created_at, state, phone_end)
 WHERE region IN (SELECT kept.id FROM kept)
 ORDER BY id
 ON CONFLICT DO NOTHING

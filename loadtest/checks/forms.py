@@ -52,7 +52,7 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "desk": ("event", "order"),
     "notice": ("id", "title", "body", "level", "at"),
     "ok": (),
-    "pong": (),
+    "pong": ("server_at",),
     "error": ("code", "message", "retryable"),
     "bye": ("code", "reason", "reconnect_after_ms"),
 }

@@ -161,10 +161,13 @@ async def nothing_twice_nothing_missing(corner: Corner) -> None:
 # --- asking -------------------------------------------------------------------------------------------
 
 
-@clause("§4", "a ping is answered by a pong with its ref, if it has one")
+@clause("§4", "a ping is answered by a pong with its ref, if it has one, and the server's time")
 async def ping(corner: Corner) -> None:
     line = await corner.customer()
-    same(await line.ask({"type": "ping"}), {"type": "pong", "ref": line.heard[-1]["ref"]}, "the answer")
+    welcome = line.heard[0]
+    answer = await line.ask({"type": "ping"})
+    same(answer["type"], "pong", "the answer")
+    that(answer["server_at"] >= welcome["server_at"], "a clock that goes on", answer)
     await line.send({"type": "ping"})
     await line.hear("pong", where=lambda each: "ref" not in each)
 

@@ -130,6 +130,11 @@ class House:
         order: dict[str, Any] = response.json()
         return order
 
+    async def seen(self, order_id: str) -> dict[str, Any]:
+        """As a dispatcher sees it."""
+        order: dict[str, Any] = (await self.dispatcher.get(f"/v1/orders/{order_id}")).json()
+        return order
+
     async def valet(self, name: str, north_m: float = 0.0, **changes: object) -> Asker:
         """A valet who is there, asking."""
         agent = await self.city.valet(name, north_m, **changes)

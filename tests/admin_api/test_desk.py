@@ -4,9 +4,11 @@ from tests.admin_api.conftest import House, problem
 
 
 async def test_the_longest_waiting_comes_first_page_by_page(house: House) -> None:
-    orders = [await house.escalated(f"v-{i}") for i in range(3)]
+    escalated = [await house.escalated(f"v-{i}") for i in range(3)]
+    orders = [await house.seen(order["id"]) for order in escalated]
     everything = (await house.dispatcher.get("/v1/desk", region=house.city.region)).json()
     assert everything == {"items": orders, "next": None}
+    assert [order["desk_at"] for order in orders] == sorted(order["desk_at"] for order in orders)
     first = (await house.dispatcher.get("/v1/desk", limit=2)).json()
     second = (await house.dispatcher.get("/v1/desk", limit=2, cursor=first["next"])).json()
     assert first["items"] + second["items"] == orders

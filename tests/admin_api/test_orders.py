@@ -14,6 +14,7 @@ from geo.crs import Crs, from_wgs84
 from geo.point import Point
 from geo.regions import to_feature
 from tests.admin_api.conftest import Asker, House, problem
+from tests.dispatch.looking import rows
 
 
 async def test_an_order_is_placed_and_read(house: House) -> None:
@@ -21,8 +22,9 @@ async def test_an_order_is_placed_and_read(house: House) -> None:
     assert (placed["status"], placed["region"]) == ("open", house.city.region)
     assert placed["customer"] == {"id": "c-1", "name": "Li", "phone": "+8613800000000"}
     assert placed["place"] == house.order_body()["place"]
-    read = await house.dispatcher.get(f"/v1/orders/{placed['id']}")
+    read = await house.service.get(f"/v1/orders/{placed['id']}")
     assert read.json() == placed
+    assert await house.seen(placed["id"]) == placed | {"desk_at": None, "declined": 0}
 
 
 async def test_optional_fields_are_taken(house: House) -> None:
@@ -213,6 +215,25 @@ async def test_the_list_is_filtered(house: House) -> None:
     assert await ids(agent_id="nobody") == []
     assert await ids(created_after=first["created_at"] - 1, created_before=first["created_at"] + 1) != []
     assert await ids(created_before=first["created_at"]) == []
+
+
+async def test_the_list_is_filtered_by_when_orders_ended(house: House) -> None:
+    """A valet's day: what was placed before it and completed in it belongs to it."""
+    valet, job = await house.held()
+    open_still = await house.placed()
+    await valet.post(f"/v1/orders/{job['id']}/progress", {"fence": 1, "step": "completed"})
+    (row,) = await rows(house.dispatch, "SELECT updated_at AS at FROM orders WHERE id = :id", id=job["id"])
+
+    async def ids(asker: Asker, **params: Any) -> list[str]:
+        answer = await asker.get("/v1/orders", **params)
+        return [order["id"] for order in answer.json()["items"]]
+
+    assert await ids(valet, ended_after=row.at - 1, created_before=job["created_at"] + 1) == [job["id"]]
+    assert await ids(valet, ended_after=row.at) == await ids(valet, ended_before=row.at) == []
+    assert await ids(house.dispatcher, ended_before=row.at + 1) == [job["id"]]
+    assert await ids(house.dispatcher) == [open_still["id"], job["id"]]
+    other = await house.valet("other")
+    assert await ids(other, ended_after=0) == []
 
 
 async def test_each_sees_his_own_list(house: House) -> None:

@@ -39,13 +39,14 @@ async def test_offers_deliveries_and_declines_are_told(city: City) -> None:
     (found,) = await city.dispatch.roster.candidates(order, policy, 10, None)
     assert found.offered_at and found.delivered_at and found.seen_at
     assert order.created_at <= found.offered_at <= found.delivered_at <= found.seen_at
-    assert not found.declined
+    assert (found.declined, found.decline_reason, found.phone) == (False, None, valet.phone)
     who = DISPATCHER.__class__(valet.id, DISPATCHER.role.VALET, None, 2**53)
     await city.dispatch.people.decline(who, city.region, order.id, "far")
     declined = await city.dispatch.transitions.find(order.id)
     assert declined is not None
     (found,) = await city.dispatch.roster.candidates(declined, policy, 10, None)
     assert (found.declined, found.eligible, found.why_not) == (True, False, WhyNot.DECLINED)
+    assert found.decline_reason == "far"
 
 
 async def test_each_reason_against_an_agent_is_told(city: City) -> None:

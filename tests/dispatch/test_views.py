@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from dispatch.order import Order, Status
 from dispatch.policy import DEFAULTS, Policy
 from dispatch.reader import ANYONE, Reader
-from dispatch.view_examples import ANSWER, CUSTOMER, HELD, NOTE, OPEN, VALET
-from dispatch.view_forms import NoteView
+from dispatch.view_examples import ANSWER, CUSTOMER, ESCALATED, HELD, NOTE, OPEN, VALET
+from dispatch.view_forms import NoteView, OrderView
 from dispatch.views import full_differs, full_view, public_differs, public_view
 from dispatch.voice.links import Links
 from geo.crs import Crs
@@ -126,3 +126,16 @@ def test_where_the_policy_is_not_known_all_details_are_private() -> None:
     """A node may hear of an order before it hears of its kind's policy."""
     assert public_view(OPEN, None)["details"] == {}
     assert public_view(OPEN, AFTER)["details"] == {"note": "flat tyre"}
+
+
+@pytest.mark.parametrize("actor", ["dispatcher:d-1", "admin:a-1"])
+def test_staff_is_told_since_when_it_waits_and_how_many_declined(actor: str) -> None:
+    order = replace(ESCALATED, declined=("v-3", "v-4"))
+    view = full_view(order, replace(READER, actor=actor))
+    assert (view["desk_at"], view["declined"]) == (ESCALATED.desk_at, 2)
+    assert msgspec.convert(view, OrderView).declined == 2
+
+
+@pytest.mark.parametrize("actor", ["", "service:backend", f"valet:{VALET}", "shop:s-1", f"customer:{CUSTOMER}"])
+def test_others_are_not(actor: str) -> None:
+    assert full_view(ESCALATED, replace(READER, actor=actor)).keys().isdisjoint({"desk_at", "declined"})

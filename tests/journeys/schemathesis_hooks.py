@@ -35,6 +35,7 @@ _MEANINGS = (
     r"cursor: is none that this list gave",
     r"near: l(at|on) must be a number from .*",
     r"radius_m: needs near",
+    r"since: must lie (31 days )?before until.*",
     r"kind: must be one of .*",
     r"kind: differs from the kind in the path",
     r"region: there is no such region",

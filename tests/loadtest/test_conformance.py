@@ -261,13 +261,13 @@ async def test_a_line_notes_what_is_out_of_order() -> None:
     told: Sequence[Message] = [{"type": "order", "order": newer}, {"type": "order", "order": older}]
     assert line("json", WELCOME, told[1], told[0]).view.disorder == []
     assert "went back" in line("msgpack", WELCOME, *told).view.disorder[0]
-    assert line("json", {"type": "pong"}).faults == ["pong before welcome"]
+    assert line("json", {"type": "pong", "server_at": 1}).faults == ["pong before welcome"]
     assert line("json", {"type": "bye", "code": 4500, "reason": "", "reconnect_after_ms": None}).faults == []
 
 
 async def test_a_line_notes_frames_of_the_wrong_kind() -> None:
     heard = line("json", WELCOME)
-    heard._hear(encode({"type": "pong"}, "msgpack"))
+    heard._hear(encode({"type": "pong", "server_at": 1}, "msgpack"))
     assert heard.faults == ["pong in a frame of the wrong kind for json"]
     heard._hear("{not json")
     assert "can not be read" in heard.faults[1]
@@ -286,7 +286,7 @@ def test_which_order_a_message_is_about() -> None:
     assert order_id_of({"type": "retract", "order_id": "1", "reason": "taken"}) == "1"
     assert order_id_of({"type": "job", "order": FULL_VIEW}) == "1"
     assert order_id_of({"type": "verdict", "ref": "x", "order_id": "1", "outcome": "won", "job": FULL_VIEW}) == "1"
-    assert order_id_of({"type": "pong"}) is None
+    assert order_id_of({"type": "pong", "server_at": 1}) is None
 
 
 def test_leaks_are_found_plainly_and_in_escapes() -> None:

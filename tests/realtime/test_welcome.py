@@ -96,7 +96,7 @@ async def test_the_welcome_of_an_agent(city: City, here: Node, codec: str) -> No
     client = await here.agent(city, agent, codec=codec, status="paused")
     welcome = client.welcome
     assert welcome["heartbeat_seconds"] == 20
-    assert welcome["features"] == ["voice_notes", "heard", "say"]
+    assert welcome["features"] == ["voice_notes", "heard", "say", "map", "figures", "lookup"]
     assert welcome["agent"] == {
         "id": agent.id,
         "role": "valet",

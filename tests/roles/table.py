@@ -23,6 +23,8 @@ route                            ready     | valet               | shop         
 POST   /v1/orders                customer  | 403/403/403         | 403/403/403         | full/403/403  | full/full/403   | 403/403/403     | full/full/403
 GET    /v1/orders                held      | full/none/none      | full/none/none      | full/none/none| full/full/none  | full/full/none  | full/full/none
 GET    /v1/orders                offered   | none/none/none      | none/none/none      | full/none/none| full/full/none  | full/full/none  | full/full/none
+POST   /v1/orders/lookup         offered   | 403/403/403         | 403/403/403         | 403/403/403   | full/full/none  | 403/403/403     | full/full/none
+POST   /v1/orders/lookup         held      | 403/403/403         | 403/403/403         | 403/403/403   | full/full/none  | 403/403/403     | full/full/none
 GET    /v1/orders/{id}           held      | full/404/404        | full/404/404        | full/404/404  | full/full/404   | full/full/404   | full/full/404
 GET    /v1/orders/{id}           offered   | public/404/404      | public/404/404      | full/404/404  | full/full/404   | full/full/404   | full/full/404
 GET    /v1/orders/{id}           escalated | 404/404/404         | 404/404/404         | full/404/404  | full/full/404   | full/full/404   | full/full/404
@@ -47,6 +49,9 @@ POST   /v1/orders/{id}/reopen    escalated | 403/403/403         | 403/403/403  
 POST   /v1/orders/{id}/close     escalated | 403/403/403         | 403/403/403         | 403/403/403   | full/409/404    | 403/403/403     | 403/403/403
 POST   /v1/orders/{id}/cancel    held      | 403/403/403         | 403/403/403         | full/404/404  | full/full/404   | 403/403/403     | full/full/404
 GET    /v1/desk                  escalated | 403/403/403         | 403/403/403         | 403/403/403   | full/full/none  | 403/403/403     | 403/403/403
+GET    /v1/map                   held      | 403/403/403         | 403/403/403         | 403/403/403   | shown/shown/none| shown/shown/none| 403/403/403
+GET    /v1/map                   agent     | 403/403/403         | 403/403/403         | 403/403/403   | shown/shown/none| shown/shown/none| 403/403/403
+GET    /v1/figures               held      | 403/403/403         | 403/403/403         | 403/403/403   | shown/shown/none| shown/shown/none| 403/403/403
 POST   /v1/desk/{id}/take_up     escalated | 403/403/403         | 403/403/403         | 403/403/403   | full/409/404    | 403/403/403     | 403/403/403
 GET    /v1/hall                  offered   | public/none/none    | public/none/none    | 403/403/403   | 403/403/403     | 403/403/403     | 403/403/403
 GET    /v1/jobs                  held      | full/none/none      | full/none/none      | 403/403/403   | 403/403/403     | 403/403/403     | 403/403/403
