@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo serve tools test bench faults faults-quick lint lock clean
+.PHONY: help install demo serve tools test screens bench faults faults-quick lint lock clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,11 +25,16 @@ demo: $(INSTALLED)  ## Start the server and replay an evening peak of real deman
 serve: $(INSTALLED)  ## Run the server on its embedded Redis and PostgreSQL.
 	$(BIN)/valet-dispatch serve $(ARGS)
 
-tools:  # What tests need beside Python: a voice to speak voice notes, and their encoders.
-	@bash .ci/need ffmpeg ffmpeg espeak-ng espeak-ng || echo "the tests of voice notes will fail" >&2
+tools:  # What tests need beside Python: a voice, its encoders, a browser with Chinese characters, Node.
+	@bash .ci/need ffmpeg ffmpeg espeak-ng espeak-ng chromium chromium fc-list fontconfig \
+		"fc-list :lang=zh-cn" fonts-noto-cjk node nodejs \
+		|| echo "the tests of voice notes and of the pages will fail" >&2
 
 test: $(INSTALLED) tools  ## Run every test, on real Redis and PostgreSQL.
 	$(BIN)/python -m pytest $(ARGS)
+
+screens: $(INSTALLED) tools  ## Photograph every page for docs/screens.
+	SCREENS=docs/screens $(BIN)/python -m pytest tests/console/test_screens.py $(ARGS)
 
 bench: $(INSTALLED)  ## Measure every figure beside its floor, in under ten minutes, and write docs/benchmarks.md.
 	$(BIN)/python -m loadtest.bench $(ARGS)
