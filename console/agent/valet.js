@@ -1,0 +1,5 @@
+// The valet's page.
+
+import { begin } from "./app.js";
+
+begin({ role: "valet", moves: true });
