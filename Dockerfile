@@ -6,6 +6,7 @@ COPY requirements-server.lock ./
 RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes --requirement requirements-server.lock
 COPY pyproject.toml README.md ./
 COPY admin_api ./admin_api
+COPY console ./console
 COPY dispatch ./dispatch
 COPY geo ./geo
 COPY loadtest ./loadtest

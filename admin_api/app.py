@@ -5,15 +5,11 @@ method hears which ones there are.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import RedirectResponse
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route
 
 from admin_api import (
     agents,
@@ -33,6 +29,7 @@ from admin_api import (
     sessions,
     voice_notes,
 )
+from admin_api.console import Console
 from admin_api.endpoint import Operation, Resource
 from admin_api.health import Document, Readiness
 from admin_api.journal import Journal
@@ -62,9 +59,9 @@ OPERATIONS: Sequence[Operation] = (
 
 
 def build_app(
-    dispatch: Dispatch, *, console_dir: Path | None, readiness: Readiness, documents: Sequence[Document] = ()
+    dispatch: Dispatch, *, console: Console | None, readiness: Readiness, documents: Sequence[Document] = ()
 ) -> Starlette:
-    """`console_dir` holds the console's pages; None: there are none. `documents` are served beside our own."""
+    """`console` has the pages; None: there are none. `documents` are served beside our own."""
     uploads = Uploads(dispatch.notes)
     routes: list[BaseRoute] = [
         Route(path, Resource(dispatch, uploads, [each for each in OPERATIONS if each.path == path]))
@@ -73,8 +70,8 @@ def build_app(
     routes += health.routes(readiness)
     routes.append(health.document_route("/openapi.json", document(OPERATIONS, documents)))
     routes += [health.document_route(each.path, each.make()) for each in documents]
-    if console_dir is not None:
-        routes += _console(console_dir)
+    if console is not None:
+        routes += console.routes()
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Journal)],
@@ -82,14 +79,3 @@ def build_app(
     )
     app.router.redirect_slashes = False
     return app
-
-
-def _console(folder: Path) -> list[BaseRoute]:
-    async def to_console(request: Request) -> RedirectResponse:
-        return RedirectResponse("/console/")
-
-    return [
-        Route("/", to_console),
-        Route("/console", to_console),
-        Mount("/console", StaticFiles(directory=folder, html=True)),
-    ]

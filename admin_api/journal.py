@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
+from admin_api.console import ASSETS
 from admin_api.endpoint import ROLE
 from admin_api.problems import respond
 from dispatch import metrics
@@ -19,7 +20,7 @@ from dispatch.errors import Code, DispatchError
 
 log = structlog.get_logger()
 CLIENT_GONE = 499
-_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+_QUIET = frozenset({"/healthz", "/readyz", "/metrics", ASSETS})
 
 
 class Journal:

@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 
 import jwt
 
+from admin_api.console import ConsoleTerms
 from dispatch.identity import Algorithm
 from dispatch.say import Sayings
 from dispatch.voice.terms import VoiceTerms
 from realtime.admission import Room
 from realtime.limits import Rates
-from server import bounds, voice_settings
+from server import bounds, page_settings, voice_settings
 from server.key_forms import KeysFault
 from server.keys import Trust
 
@@ -73,6 +74,7 @@ class Settings:
     log_format: str
     voice: VoiceTerms
     say: Sayings
+    console: ConsoleTerms
     shared_ports: bool
     """Whether sibling workers listen on the same ports."""
     metrics_port: int
@@ -131,6 +133,7 @@ def read(
         log_format=_choice(env, "DISPATCH_LOG_FORMAT", ("json", "console")),
         voice=voice,
         say=say,
+        console=_console(env),
         shared_ports=env.get("DISPATCH_SHARED_PORTS", "") == "1",
         metrics_port=_metrics_port(env, workers, {http_port, ws_port}),
     )
@@ -147,6 +150,13 @@ def _voice(env: Mapping[str, str], data_dir: Path) -> tuple[VoiceTerms, Sayings]
     try:
         return voice_settings.terms(env, data_dir), voice_settings.sayings(env)
     except voice_settings.VoiceFault as exc:
+        raise ConfigError(str(exc)) from exc
+
+
+def _console(env: Mapping[str, str]) -> ConsoleTerms:
+    try:
+        return page_settings.terms(env)
+    except page_settings.PageFault as exc:
         raise ConfigError(str(exc)) from exc
 
 

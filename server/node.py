@@ -17,6 +17,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from admin_api.app import build_app
+from admin_api.console import Console
 from admin_api.health import Document, build_health_app
 from dispatch import metrics
 from dispatch.assembly import Dispatch
@@ -119,7 +120,7 @@ class Node:
             if settings.metrics_port:
                 own = _bind(settings.host, settings.metrics_port, shared=False)
                 await stack.enter_async_context(self._answering(own, build_health_app(self.readiness)))
-            await stack.enter_async_context(self._answering(http, self._app()))
+            await stack.enter_async_context(self._answering(http, self._app(ws)))
             if ws is not None:
                 await stack.enter_async_context(self._streaming(ws))
             _spare_the_collector()
@@ -177,11 +178,13 @@ class Node:
             server.should_exit = True
             await task
 
-    def _app(self) -> Starlette:
-        if self._settings.role.answers:
-            console = CONSOLE if CONSOLE.is_dir() else None
-            return build_app(self._dispatch, console_dir=console, readiness=self.readiness, documents=[_STREAM])
-        return build_health_app(self.readiness)
+    def _app(self, ws: socket.socket | None) -> Starlette:
+        """`ws` is where this process has the stream; without one, it is sought where `--ws-port` says."""
+        if not self._settings.role.answers:
+            return build_health_app(self.readiness)
+        stream_port: int = self._settings.ws_port if ws is None else ws.getsockname()[1]
+        console = Console(CONSOLE, self._settings.console, stream_port)
+        return build_app(self._dispatch, console=console, readiness=self.readiness, documents=[_STREAM])
 
     @asynccontextmanager
     async def _streaming(self, sock: socket.socket) -> AsyncIterator[None]:

@@ -170,7 +170,7 @@ def app(dispatch: Dispatch, states: dict[str, str]) -> Starlette:
     async def readiness() -> dict[str, str]:
         return states
 
-    return build_app(dispatch, console_dir=None, readiness=readiness)
+    return build_app(dispatch, console=None, readiness=readiness)
 
 
 @pytest.fixture(scope="session")

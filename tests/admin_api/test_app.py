@@ -1,8 +1,7 @@
-"""What holds for every route: problem documents, methods, the console's pages."""
+"""What holds for every route: problem documents, methods."""
 
 import asyncio
 import socket
-from pathlib import Path
 
 import httpx
 import msgspec
@@ -10,9 +9,8 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from admin_api.app import OPERATIONS, build_app
+from admin_api.app import OPERATIONS
 from admin_api.problems import Problem
-from dispatch.assembly import Dispatch
 from tests.admin_api.conftest import House, held_against_the_document, problem
 
 
@@ -83,19 +81,3 @@ async def test_over_a_socket_a_large_body_is_refused_before_it_is_sent(app: Star
             writer.close()
             server.should_exit = True
             await serving
-
-
-async def test_the_console_is_served(dispatch: Dispatch, tmp_path: Path) -> None:
-    (tmp_path / "index.html").write_text("<h1>Desk</h1>")
-
-    async def readiness() -> dict[str, str]:
-        return {}
-
-    app = build_app(dispatch, console_dir=tmp_path, readiness=readiness)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://dispatch.test") as client:
-        for path in ("/", "/console"):
-            assert (await client.get(path)).headers["location"] == "/console/"
-        assert (await client.get("/console/")).text == "<h1>Desk</h1>"
-        problem(await client.get("/console/nothing.js"), 404, "not_found")
-        problem(await client.post("/console/"), 405, "invalid")
-        assert (await client.get("/healthz")).status_code == 200

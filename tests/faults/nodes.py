@@ -24,7 +24,7 @@ from tests.faults import bound
 from tests.faults.ports import HeldPort
 
 ROOT = Path(server.__file__).parents[1]
-PACKAGES = ("admin_api", "dispatch", "geo", "realtime", "server")
+FOLDERS = ("admin_api", "console", "dispatch", "geo", "realtime", "server")
 BINDING = str(Path(bound.__file__).absolute())
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 40.0
@@ -183,8 +183,8 @@ class Node:
 
 def other_version(folder: Path) -> Path:
     """The same server with other scripts: each bears a comment more, so that each has another SHA."""
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for each in FOLDERS:
+        shutil.copytree(ROOT / each, folder / each, ignore=shutil.ignore_patterns("__pycache__"))
     for script in (folder / "dispatch" / "lua").glob("*.lua"):
         script.write_text(f"{script.read_text()}\n-- of another version\n")
     return folder

@@ -126,7 +126,7 @@ async def post(trial: Trial) -> None:
     async def readiness() -> dict[str, str]:
         return {}
 
-    transport = httpx.ASGITransport(app=build_app(trial.victim, console_dir=None, readiness=readiness))
+    transport = httpx.ASGITransport(app=build_app(trial.victim, console=None, readiness=readiness))
     async with httpx.AsyncClient(transport=transport, base_url="http://dispatch.test") as client:
         house = House(city, client)
         body = house.order_body(kind=trial.kind, customer={"id": customer})

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from admin_api.console import ConsoleTerms
 from dispatch import say
 from dispatch.identity import Algorithm
 from server import config
@@ -48,6 +49,12 @@ def test_voice_notes(tmp_path: Path) -> None:
     assert settings.voice.most_seconds == 30
     assert settings.voice.spool_dir == tmp_path / "voice-spool"
     assert settings.say is say.DEFAULT
+
+
+def test_what_pages_are_told(tmp_path: Path) -> None:
+    assert read(tmp_path, EXTERNAL).console == ConsoleTerms()
+    told = read(tmp_path, EXTERNAL | {"DISPATCH_STREAM_URL": "wss://desk.example.com/v1/stream"}).console
+    assert told.stream_url == "wss://desk.example.com/v1/stream"
 
 
 def test_ports_for_metrics(tmp_path: Path) -> None:
@@ -137,6 +144,7 @@ def test_a_wrong_trust_is_one_line(tmp_path: Path, env: dict[str, str], named: s
         (EXTERNAL | {"DISPATCH_SAY": "/nowhere/say.json"}, {}, "DISPATCH_SAY"),
         (EXTERNAL | {"DISPATCH_LOG_FORMAT": "xml"}, {}, "DISPATCH_LOG_FORMAT"),
         (EXTERNAL | {"DISPATCH_ORIGINS": "desk.example.com"}, {}, "DISPATCH_ORIGINS"),
+        (EXTERNAL | {"DISPATCH_STREAM_URL": "desk.example.com"}, {}, "DISPATCH_STREAM_URL"),
         (EXTERNAL, {"http_port": 70000}, "--http-port"),
         (EXTERNAL, {"ws_port": -1}, "--ws-port"),
         (EXTERNAL, {"http_port": 9000, "ws_port": 9000}, "must differ"),
