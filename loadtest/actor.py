@@ -77,8 +77,8 @@ class Actor:
                     group.create_task(self._move_about())
                 if self.person.loses_connection:
                     group.create_task(self._lose_connection())
-        except* Ended as sent_away:
-            self._ledger.surprise(f"{self.person.id} was sent away: {sent_away.exceptions[0]}")
+        except* Ended as ends:
+            self._ledger.sent_away(self.person.id, ends.exceptions[0])
 
     # Offers
 

@@ -25,8 +25,8 @@ READY_SECONDS = 120.0
 DRAIN_SECONDS = 30.0
 MARKER = ".made-by-loadtest"
 LOG = "serve.log"
-# A server on a directory of ours never touches the Redis, PostgreSQL and storage that the environment may name, and
-# takes the tokens that are signed with the secret which we give it.
+# A server on a directory of ours never touches the Redis, PostgreSQL and storage that the environment may name, takes
+# the tokens that are signed with the secret which we give it, and is reached where it listens.
 ELSEWHERE = frozenset(
     {
         "DISPATCH_REDIS_URL",
@@ -37,6 +37,9 @@ ELSEWHERE = frozenset(
         "DISPATCH_JWKS_URL",
         "DISPATCH_SECRET_PREVIOUS",
         "DISPATCH_VOICE_STORAGE",
+        "DISPATCH_ORIGINS",
+        "DISPATCH_PUBLIC_URL",
+        "DISPATCH_STREAM_URL",
     }
 )
 
@@ -77,6 +80,11 @@ class Child:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def wait(self) -> None:
+        """Until it ends by itself, or Ctrl-C does not wait any longer."""
+        assert self._process is not None
+        self._process.wait()
 
     def stop(self) -> None:
         """SIGTERM, and `exit_code`: 0 after a clean drain. An impatient Ctrl-C is not heard meanwhile."""

@@ -2,7 +2,8 @@
 
 Carries out what `behaviour.rule` decides. Knows its session, HTTP and the ledger, no agent. Invariant: an
 order is in one of its hands at a time; a refusal because the order or the agent changed meanwhile
-(`conflict`) is ordinary, any other is entered in the ledger as unexpected.
+(`conflict`) is ordinary, any other is entered in the ledger as unexpected. Guests are left alone: it neither gives
+them work nor takes theirs away.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Any
 
 from loadtest.behaviour import Ruling, rule
 from loadtest.client import Session
+from loadtest.guests import AGENTS
 from loadtest.ledger import Ledger
 from loadtest.rest import Http
 from loadtest.view import View, holder
@@ -45,8 +47,8 @@ class Desk:
             async with asyncio.TaskGroup() as group:
                 for _ in range(HANDS):
                     group.create_task(self._clear())
-        except* Ended as sent_away:
-            self._ledger.surprise(f"{self.dispatcher_id} was sent away: {sent_away.exceptions[0]}")
+        except* Ended as ends:
+            self._ledger.sent_away(self.dispatcher_id, ends.exceptions[0])
 
     async def _clear(self) -> None:
         while True:
@@ -72,7 +74,7 @@ class Desk:
         for order in view.desk.values():
             patience = 0.0 if order["status"] == "escalated" else STALL_PATIENCE_SECONDS
             due = self._not_before.setdefault(_entry(order), now + patience)
-            if order["id"] not in self._in_hand and due <= now:
+            if order["id"] not in self._in_hand and due <= now and holder(order) not in AGENTS:
                 return order
         return None
 
@@ -87,15 +89,19 @@ class Desk:
             await self._carry_out(order, ruling)
             return STALL_PATIENCE_SECONDS if ruling.act == "leave" else AFTERWARDS_SECONDS
         except Refused as refusal:
-            self._ledger.acts["desk overtaken"] += 1
-            if refusal.code != "conflict":
-                self._ledger.refused(self.dispatcher_id, f"ruling on {order_id}", refusal)
+            self._overtaken(order_id, refusal)
         except Unavailable as exc:
             self._ledger.surprise(f"{self.dispatcher_id}: {exc}")
         return AFTERWARDS_SECONDS
 
+    def _overtaken(self, order_id: str, refusal: Refused) -> None:
+        self._ledger.acts["desk overtaken"] += 1
+        if refusal.code != "conflict":
+            self._ledger.refused(self.dispatcher_id, f"ruling on {order_id}", refusal)
+
     async def _read_candidates(self, order_id: str) -> list[dict[str, Any]]:
-        return [each async for each in self._http.pages(f"/v1/orders/{order_id}/candidates")]
+        found = [each async for each in self._http.pages(f"/v1/orders/{order_id}/candidates")]
+        return [each for each in found if each["agent_id"] not in AGENTS]
 
     async def _carry_out(self, order: Order, ruling: Ruling) -> None:
         path = f"/v1/orders/{order['id']}"
@@ -118,7 +124,7 @@ class Desk:
             candidates = await self._read_candidates(order["id"])
             await self._carry_out(order, rule("assigned", holder(order), candidates, 0))
         except Refused as refusal:
-            self._ledger.refused(self.dispatcher_id, f"assigning {order['id']}", refusal)
+            self._overtaken(order["id"], refusal)
 
 
 def _entry(order: Order) -> str:

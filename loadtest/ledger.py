@@ -14,7 +14,7 @@ from typing import cast
 from loadtest.comparison import leaks_in_offer
 from loadtest.demand import MARKERS
 from loadtest.judge import ClientFacts, Won
-from loadtest.wire import Message, Offer, Order, Refused
+from loadtest.wire import KICKED, Ended, Message, Offer, Order, Refused
 
 MOST_NOTED = 200
 
@@ -84,6 +84,13 @@ class Ledger:
     def surprise(self, text: str) -> None:
         if len(self.told.surprises) < MOST_NOTED:
             self.told.surprises.append(text)
+
+    def sent_away(self, who: str, ended: Ended | ExceptionGroup[Ended]) -> None:
+        """A person at the desk's page may end a session: that is his right, and no fault of the server's."""
+        if isinstance(ended, Ended) and ended.code == KICKED:
+            self.acts["kicked"] += 1
+        else:
+            self.surprise(f"{who} was sent away: {ended}")
 
     def refused(self, who: str, act: str, refusal: Refused) -> None:
         self.surprise(f"{who}: {act} was refused: {refusal}")

@@ -3,14 +3,15 @@
     python -m loadtest.replay                      (starts a server of its own; `make demo`)
     python -m loadtest.replay --http http://127.0.0.1:8000 --ws ws://127.0.0.1:8001 --secret SECRET
 
-Owns the order of events: set the stage, let the day run, let it come to rest, look at it. Speaks the public
-interfaces only. Invariant: whatever ends it, nothing that it started goes on; the exit code is 0 only when
-the audit found every promise kept.
+Owns the order of events: set the stage, let the day run, let it come to rest, look at it; on a terminal, keep the
+server for whoever looks at its pages. Speaks the public interfaces only. Invariant: whatever ends it, nothing that it
+started goes on; the exit code is 0 only when the audit found every promise kept.
 """
 
 import asyncio
 import secrets
 import signal
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
-from loadtest import stage, tableau
+from loadtest import guests, stage, tableau
 from loadtest.actor import Actor, Scene
 from loadtest.audit import Staff, audit_server, audit_views, report
 from loadtest.backend import Backend
@@ -33,7 +34,8 @@ from loadtest.ledger import Ledger
 from loadtest.rest import Http
 from loadtest.screen import REPLAYING, Glance, Screen
 from loadtest.tokens import mint
-from loadtest.wire import HELD, WAITING, Ended, Refused, Unavailable
+from loadtest.view import holder
+from loadtest.wire import HELD, KICKED, WAITING, Ended, Refused, Unavailable
 
 SETTLE_SECONDS = 20.0
 RETURN_SECONDS = 45.0
@@ -64,6 +66,11 @@ class Script:
     def pickups(self) -> list[Pickup]:
         return within_hours(read_day(day_file(), self.seed), self.hours)[: self.most_orders]
 
+    def places(self) -> list[Pickup]:
+        """Those that the server takes."""
+        area = Area.read()
+        return [each for each in self.pickups() if area.contains(each.lat, each.lon)]
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -80,7 +87,7 @@ class Replay:
         self._ledger = screen.ledger
         self._area = Area.read()
         self._pickups = script.pickups()
-        self._places = [each for each in self._pickups if self._area.contains(each.lat, each.lon)]
+        self._places = script.places()
         self._staff = Staff.of(http, server.secret)
         service = http.bearing(self._token("service", "backend"))
         self._backend = Backend(service, self._area, self._ledger, script.seed, secrets.token_hex(6))
@@ -108,7 +115,8 @@ class Replay:
         policies = await stage.set_policies(self._staff.admin, script.speed)
         self._ledger.private_details = {kind: each["private_details"] for kind, each in policies.items()}
         people = recruit(script.valets, script.shops, self._places, stage.audiences(policies), script.seed)
-        await stage.set_agents(self._staff.admin, people)
+        await stage.set_agents(self._staff.admin, [*people, *guests.agents(self._places, stage.audiences(policies))])
+        invite(self._screen, self._server, self._places)
         scene = Scene(self._server.ws_url, script.speed, self._places, self._ledger)
         self._actors = [Actor(each, self._token(each.role, each.id), scene, script.seed) for each in people]
         return policies
@@ -147,10 +155,11 @@ class Replay:
             await asyncio.sleep(REFRESH_SECONDS)
 
     async def _has_unfinished(self) -> bool:
+        """But for what a guest holds: he may take his time."""
         for status in sorted(HELD | WAITING):
-            page = await self._staff.admin.get("/v1/orders", status=status, limit=1)
-            if page["items"]:
-                return True
+            async for order in self._staff.admin.pages("/v1/orders", status=status):
+                if holder(order) not in guests.AGENTS:
+                    return True
         return False
 
     async def _audit(self) -> Outcome:
@@ -171,8 +180,9 @@ class Replay:
             try:
                 async with asyncio.timeout(RETURN_SECONDS):
                     await session.connected()
-            except (Ended, TimeoutError):
-                self._ledger.surprise(f"a session did not come back: {session.goodbyes[-1:]}")
+            except (Ended, TimeoutError) as exc:
+                if not (isinstance(exc, Ended) and exc.code == KICKED):
+                    self._ledger.surprise(f"a session did not come back: {session.goodbyes[-1:]}")
 
     @asynccontextmanager
     async def _shown(self) -> AsyncIterator[None]:
@@ -218,9 +228,8 @@ async def connected(sessions: Sequence[Session]) -> AsyncIterator[None]:
         yield
 
 
-async def play(server: Server, script: Script) -> bool:
+async def play(server: Server, script: Script, screen: Screen) -> bool:
     """Whether every promise was kept."""
-    screen = Screen(Ledger())
     async with Http(server.http_url, patience_seconds=60.0) as http:
         with screen.open():
             outcome = await Replay(server, script, http, screen).run()
@@ -228,13 +237,34 @@ async def play(server: Server, script: Script) -> bool:
     return not outcome.faults
 
 
-def play_on_own_server(data_dir: Path, fresh: bool, script: Script) -> bool:
+def play_on_own_server(data_dir: Path, fresh: bool, script: Script, stay: bool) -> bool:
     prepare(data_dir, fresh)
+    screen = Screen(Ledger())
     with Child(data_dir) as child:
-        kept = asyncio.run(play(Server(child.http_url, child.ws_url, child.secret), script))
+        server = Server(child.http_url, child.ws_url, child.secret)
+        kept = asyncio.run(play(server, script, screen))
+        if stay:
+            keep_serving(child, server, script, screen)
     if child.exit_code != 0:
         typer.echo(f"replay: the server ended with {child.exit_code} on SIGTERM, see {child.log}", err=True)
     return kept and child.exit_code == 0
+
+
+def invite(screen: Screen, server: Server, places: Sequence[Pickup]) -> None:
+    """Whoever reads the screen, with new tokens."""
+    links = guests.links(server.http_url, server.secret, guests.middle(places))
+    screen.invite(links, guests.TTL_SECONDS // 60)
+
+
+def keep_serving(child: Child, server: Server, script: Script, screen: Screen) -> None:
+    """Until Ctrl-C, which is the orderly end here, or until the server ends by itself."""
+    screen.say(
+        "The simulated people are gone. The server keeps serving until Ctrl-C, so that you can look at its pages."
+    )
+    screen.say("To have more time beside them: make demo ARGS='--speed 10'")
+    invite(screen, server, script.places())
+    with suppress(KeyboardInterrupt):
+        child.wait()
 
 
 def main(
@@ -253,21 +283,36 @@ def main(
     hours: Annotated[str, typer.Option(help="The part of the day, like 7-10.")] = "17-18.25",
     orders: Annotated[int | None, typer.Option(min=FEWEST_ORDERS, help="Post at most so many of its pick-ups.")] = None,
     seed: Annotated[int, typer.Option(help="Of every choice that is drawn.")] = 1,
+    stay: Annotated[
+        bool | None,
+        typer.Option(
+            help="Whether the server that is started here serves its pages until Ctrl-C.", show_default="on a terminal"
+        ),
+    ] = None,
 ) -> None:
     """Replay a day of real demand, and audit what came of it."""
     server = _named_server(http, ws, secret)
+    if server and stay:
+        raise typer.BadParameter("--stay is for a server that is started here")
     script = _script(Script(speed, valets, shops, seed, (0, 24), orders), hours)
     # `kill` is to end it as Ctrl-C does, with the child stopped; even where a shell had Ctrl-C ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        kept = asyncio.run(play(server, script)) if server else play_on_own_server(data_dir, fresh, script)
+        if server:
+            kept = asyncio.run(play(server, script, Screen(Ledger())))
+        else:
+            kept = play_on_own_server(data_dir, fresh, script, _on_terminal() if stay is None else stay)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     except (StartFailed, stage.NotFitting, Unavailable, Refused) as exc:
         typer.echo(f"replay: {exc}", err=True)
         raise typer.Exit(1) from exc
     raise typer.Exit(0 if kept else 1)
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _named_server(http: str | None, ws: str | None, secret: str | None) -> Server | None:

@@ -4,7 +4,7 @@ Owns the looks. Reads the ledger and is told the phase; changes nothing and deci
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from loadtest.guests import Link
 from loadtest.ledger import Ledger, percentile
 
 STATUSES = (
@@ -63,10 +64,21 @@ class Screen:
             self._printed, self._phase = time.monotonic(), glance.phase
             self.console.print(self.line(glance), highlight=False, soft_wrap=True)
 
+    def invite(self, links: Sequence[Link], minutes: int) -> None:
+        """One line a link, however long, so that it can be copied whole."""
+        self.console.print(f"Open in a browser (good for {minutes} minutes):", style="bold")
+        for link in links:
+            self.console.print(
+                f"{link.page:<6} {link.url}", style="cyan", highlight=False, soft_wrap=True, markup=False
+            )
+
+    def say(self, text: str) -> None:
+        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+
     def close(self, glance: Glance, report: str) -> None:
         """The summary stays where the live table was."""
         self.console.print(self.table(replace(glance, phase="the day is over")))
-        self.console.print(report, highlight=False, soft_wrap=True, markup=False)
+        self.say(report)
 
     def table(self, glance: Glance) -> Table:
         table = Table(title=f"{glance.phase}  {glance.clock}", title_justify="left", show_header=False)

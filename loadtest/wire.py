@@ -20,6 +20,9 @@ TERMINAL = frozenset({"completed", "cancelled", "expired"})
 WAITING = frozenset({"scheduled", "open", "escalated"})
 STEPS = ("en_route", "arrived", "working", "completed")
 
+KICKED = 4505
+"""A dispatcher or an admin has ended the session."""
+
 BACKOFF_FIRST_SECONDS = 0.5
 BACKOFF_MOST_SECONDS = 20.0
 

@@ -29,6 +29,7 @@ from server.config import ConfigError, Role
 from server.embedded import EmbeddedError
 from server.findings import findings
 from server.key_forms import KeysFault
+from server.login_links import LinkFault, login_link, picture
 from server.node import serve as serve_node
 from server.node import services as embedded_services
 from server.workers import supervise
@@ -81,6 +82,8 @@ def token(
     sub: Annotated[str, typer.Option(help="Claim sub, the bearer's id.")],
     region: Annotated[list[str] | None, typer.Option(help="Claim regions; absent: all. May be repeated.")] = None,
     ttl: Annotated[str, typer.Option(help="How long it is valid: 90s, 30m, 8h, 7d.")] = "8h",
+    url: Annotated[str | None, typer.Option(help="Print the pages' login link, too, of the server here.")] = None,
+    qr: Annotated[bool, typer.Option("--qr", help="Print a QR code, too: of the link, or of the token.")] = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """Print a token signed with DISPATCH_SECRET, or with the secret of the data directory."""
@@ -106,7 +109,10 @@ def token(
         claims["regions"] = region
     if trust.issuer:
         claims["iss"] = trust.issuer
-    print(jwt.encode(claims, trust.secrets[0], algorithm=trust.algorithm.value))
+    signed = jwt.encode(claims, trust.secrets[0], algorithm=trust.algorithm.value)
+    link = login_link(url, signed) if url else None
+    for text in filter(None, (signed, link, picture(link or signed) if qr else None)):
+        print(text)
 
 
 @app.command()
@@ -191,7 +197,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
     try:
         app()
-    except ConfigError as exc:
+    except (ConfigError, LinkFault) as exc:
         _fail(str(exc), 2)
     except (EmbeddedError, DispatchError, KeysFault) as exc:
         _fail(str(exc), 1)

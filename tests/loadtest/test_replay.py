@@ -16,6 +16,7 @@ app.command()(main)
         ["--http", "http://x"],
         ["--ws", "ws://x"],
         ["--http", "http://x", "--ws", "ws://x"],
+        ["--http", "http://x", "--ws", "ws://x", "--secret", "s", "--stay"],
         ["--hours", "10-7"],
         ["--hours", "3-3.01"],
         ["--speed", "0"],
