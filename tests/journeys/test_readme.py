@@ -48,7 +48,9 @@ def test_every_option_and_variable_stands_in_the_table() -> None:
         for parameter in command.params:
             for option in parameter.opts:
                 assert re.search(rf"\| `[^|]*{name}[^|]*\|[^|]*`{option}`", table), (name, option)
-    readers = [(ROOT / "server" / f"{name}.py").read_text() for name in ("config", "bounds", "voice_settings")]
+    readers = [
+        (ROOT / "server" / f"{name}.py").read_text() for name in ("config", "bounds", "voice_settings", "page_settings")
+    ]
     variables = set(re.findall(r"DISPATCH_[A-Z_]+", "".join(readers)))
     for variable in variables:
         assert f"| `{variable}` |" in table, variable
