@@ -69,9 +69,11 @@ class Tiles:
 
 @dataclass(frozen=True, slots=True)
 class ConsoleTerms:
-    """What a deployment says of the pages. `stream_url` is '' where it follows from the request."""
+    """What a deployment says of the pages. `stream_url` is '' where it follows from the request, `sounds_url` where the
+    addresses of voice notes do."""
 
     stream_url: str = ""
+    sounds_url: str = ""
     tiles: Tiles | None = None
 
 
@@ -121,6 +123,7 @@ class Console:
 
     def _policy(self, request: Request) -> str:
         images = f" {origin(self._terms.tiles.url)}" if self._terms.tiles else ""
+        sounds = f" {origin(self._terms.sounds_url)}" if self._terms.sounds_url else ""
         return "; ".join(
             (
                 "default-src 'none'",
@@ -128,7 +131,7 @@ class Console:
                 "style-src 'self'",
                 f"img-src 'self' data:{images}",
                 f"connect-src 'self' {origin(self._stream(request))}",
-                "media-src 'self' blob:",
+                f"media-src 'self' blob:{sounds}",
                 "manifest-src 'self'",
                 "worker-src 'self'",
                 "base-uri 'none'",

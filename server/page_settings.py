@@ -1,4 +1,4 @@
-"""What a deployment says of the pages: where they find the stream, and the tiles of their map.
+"""What a deployment says of the pages: where they find the stream and voice notes, and the tiles of their map.
 
 Pure. Knows nothing of what the values do. Invariant: what is returned may stand in a page's Content-Security-Policy as
 it is; a wrong value has named itself (`PageFault`).
@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from admin_api.console import ConsoleTerms, Crs, Tiles, is_host
 
 STREAM_URL = "DISPATCH_STREAM_URL"
+PUBLIC_URL = "DISPATCH_PUBLIC_URL"
 TILES_URL = "DISPATCH_TILES_URL"
 TILES_ATTRIBUTION = "DISPATCH_TILES_ATTRIBUTION"
 TILES_CRS = "DISPATCH_TILES_CRS"
@@ -25,13 +26,24 @@ class PageFault(Exception):
 
 def terms(env: Mapping[str, str]) -> ConsoleTerms:
     """Raises PageFault."""
-    return ConsoleTerms(stream_url=_stream_url(env.get(STREAM_URL, "")), tiles=_tiles(env))
+    return ConsoleTerms(
+        stream_url=_stream_url(env.get(STREAM_URL, "")),
+        sounds_url=_sounds_url(env.get(PUBLIC_URL, "")),
+        tiles=_tiles(env),
+    )
 
 
 def _stream_url(url: str) -> str:
     parts = _split(url)
     if url and (parts is None or parts.scheme not in ("ws", "wss") or not parts.path or parts.query or parts.fragment):
         raise PageFault(f"{STREAM_URL} must be an address like wss://dispatch.example.com/v1/stream, not {url!r}")
+    return url
+
+
+def _sounds_url(url: str) -> str:
+    parts = _split(url)
+    if url and (parts is None or parts.scheme not in ("http", "https")):
+        raise PageFault(f"{PUBLIC_URL} must be a URL like https://dispatch.example.com, the root of HTTP, not {url!r}")
     return url
 
 

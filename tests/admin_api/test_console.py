@@ -278,6 +278,13 @@ async def test_tiles_are_told_and_let_in(folder: Path) -> None:
     assert "img-src 'self' data: https://tiles.example.com:8;" in answer.headers["content-security-policy"]
 
 
+async def test_voice_notes_may_come_from_where_their_addresses_lead(folder: Path) -> None:
+    """A page that was opened by another name of the server would be silent else."""
+    async with browsing(folder, ConsoleTerms(sounds_url="https://dispatch.example.com/http")) as client:
+        answer = await client.get("/console/desk")
+    assert "media-src 'self' blob: https://dispatch.example.com;" in answer.headers["content-security-policy"]
+
+
 @pytest.mark.parametrize("path", ["desk", "settings.json"])
 @pytest.mark.parametrize(
     "host",

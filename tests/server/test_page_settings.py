@@ -33,6 +33,13 @@ def test_where_the_stream_can_not_be(url: str) -> None:
         terms({"DISPATCH_STREAM_URL": url})
 
 
+def test_where_voice_notes_are() -> None:
+    assert terms({"DISPATCH_PUBLIC_URL": "https://h:444/http"}).sounds_url == "https://h:444/http"
+    for url in ("https://h;script-src", "ftp://h", "h"):
+        with pytest.raises(PageFault, match=r"^DISPATCH_PUBLIC_URL must be "):
+            terms({"DISPATCH_PUBLIC_URL": url})
+
+
 def test_tiles() -> None:
     said = {"DISPATCH_TILES_URL": TILES, "DISPATCH_TILES_ATTRIBUTION": "© 某某", "DISPATCH_TILES_CRS": "gcj02"}
     assert terms(said).tiles == Tiles(TILES, "© 某某", "gcj02")
