@@ -2,12 +2,7 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { money } from "../kit/format.js";
-import { has, t } from "../kit/text.js";
-
-/** A deployment may have details of its own: they are called by their key. @param {string} key */
-function label(key) {
-  return has(`agent.detail.${key}`) ? t(`agent.detail.${key}`) : key;
-}
+import { detailName, t } from "../kit/text.js";
 
 function shown(value) {
   if (typeof value === "boolean") return t(value ? "agent.yes" : "agent.no");
@@ -18,7 +13,7 @@ function shown(value) {
 export function facts(details) {
   const known = Object.entries(details ?? {}).filter(([, value]) => value !== null && value !== "");
   if (known.length === 0) return nothing;
-  return html`<dl class="facts">${known.map(([key, value]) => html`<dt>${label(key)}</dt><dd>${shown(value)}</dd>`)}</dl>`;
+  return html`<dl class="facts">${known.map(([key, value]) => html`<dt>${detailName(key)}</dt><dd>${shown(value)}</dd>`)}</dl>`;
 }
 
 /** @param {{price_fen: number | null, bonus_fen: number}} order */

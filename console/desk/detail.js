@@ -8,7 +8,7 @@
 import { day, money } from "../kit/format.js";
 import { icon } from "../kit/icons.js";
 import { player } from "../kit/player.js";
-import { has, kindName, t } from "../kit/text.js";
+import { detailName, kindName, t } from "../kit/text.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 import { keyed } from "../vendor/lit-html/directives/keyed.js";
 import { HELD, isOnDesk } from "../view.js";
@@ -114,11 +114,6 @@ function facts(order) {
 /** @param {unknown} value */
 function plain(value) {
   return typeof value === "string" ? value : JSON.stringify(value);
-}
-
-/** What a deployment calls otherwise is shown as it calls it. @param {string} name */
-function detailName(name) {
-  return has(`desk.details.${name}`) ? t(`desk.details.${name}`) : name;
 }
 
 /** @param {string | null} phone @param {string} name */

@@ -3,7 +3,7 @@
 // Templates only; what is typed is told to the form's owner by `change`.
 
 import { icon } from "../kit/icons.js";
-import { kindName, t } from "../kit/text.js";
+import { detailName, kindName, t } from "../kit/text.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { live } from "../vendor/lit-html/directives/live.js";
 import { ref } from "../vendor/lit-html/directives/ref.js";
@@ -59,8 +59,7 @@ function what(intake) {
 
 function detail(intake, key) {
   const change = (value) => intake.change("details", (form) => (form.details[key] = value));
-  const label = t(`work.details.${key}`);
-  const field = { id: `intake-details-${key}`, label, value: intake.form.details[key] ?? "", change, longest: 500 };
+  const field = { id: `intake-details-${key}`, label: detailName(key), value: intake.form.details[key] ?? "", change, longest: 500 };
   return key === "note" ? areaField(field) : textField(field);
 }
 

@@ -78,3 +78,8 @@ export function tOr(key, otherwise, values) {
 export function kindName(kind) {
   return has(`kit.kind.${kind}`) ? t(`kit.kind.${kind}`) : kind;
 }
+
+/** What an order's detail is called; a deployment's own is called by its key. @param {string} key */
+export function detailName(key) {
+  return has(`kit.detail.${key}`) ? t(`kit.detail.${key}`) : key;
+}
