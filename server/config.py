@@ -133,7 +133,7 @@ def read(
         log_format=_choice(env, "DISPATCH_LOG_FORMAT", ("json", "console")),
         voice=voice,
         say=say,
-        console=_console(env),
+        console=_console(env, voice.base_url),
         shared_ports=env.get("DISPATCH_SHARED_PORTS", "") == "1",
         metrics_port=_metrics_port(env, workers, {http_port, ws_port}),
     )
@@ -153,9 +153,9 @@ def _voice(env: Mapping[str, str], data_dir: Path) -> tuple[VoiceTerms, Sayings]
         raise ConfigError(str(exc)) from exc
 
 
-def _console(env: Mapping[str, str]) -> ConsoleTerms:
+def _console(env: Mapping[str, str], sounds_url: str) -> ConsoleTerms:
     try:
-        return page_settings.terms(env)
+        return page_settings.terms(env, sounds_url)
     except page_settings.PageFault as exc:
         raise ConfigError(str(exc)) from exc
 

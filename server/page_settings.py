@@ -12,7 +12,6 @@ from urllib.parse import SplitResult, urlsplit
 from admin_api.console import ConsoleTerms, Crs, Tiles, is_host
 
 STREAM_URL = "DISPATCH_STREAM_URL"
-PUBLIC_URL = "DISPATCH_PUBLIC_URL"
 TILES_URL = "DISPATCH_TILES_URL"
 TILES_ATTRIBUTION = "DISPATCH_TILES_ATTRIBUTION"
 TILES_CRS = "DISPATCH_TILES_CRS"
@@ -24,11 +23,11 @@ class PageFault(Exception):
     """One line that says which variable is wrong and what would be right."""
 
 
-def terms(env: Mapping[str, str]) -> ConsoleTerms:
-    """Raises PageFault."""
+def terms(env: Mapping[str, str], sounds_url: str) -> ConsoleTerms:
+    """`sounds_url` is where the addresses of voice notes begin, as `voice_settings` has it. Raises PageFault."""
     return ConsoleTerms(
         stream_url=_stream_url(env.get(STREAM_URL, "")),
-        sounds_url=_sounds_url(env.get(PUBLIC_URL, "")),
+        sounds_url=sounds_url,
         tiles=_tiles(env),
     )
 
@@ -37,13 +36,6 @@ def _stream_url(url: str) -> str:
     parts = _split(url)
     if url and (parts is None or parts.scheme not in ("ws", "wss") or not parts.path or parts.query or parts.fragment):
         raise PageFault(f"{STREAM_URL} must be an address like wss://dispatch.example.com/v1/stream, not {url!r}")
-    return url
-
-
-def _sounds_url(url: str) -> str:
-    parts = _split(url)
-    if url and (parts is None or parts.scheme not in ("http", "https")):
-        raise PageFault(f"{PUBLIC_URL} must be a URL like https://dispatch.example.com, the root of HTTP, not {url!r}")
     return url
 
 

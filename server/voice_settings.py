@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from admin_api.console import is_host
 from dispatch import say
 from dispatch.say import SayFault, Sayings
 from dispatch.voice.storage import checked
@@ -73,7 +74,7 @@ def _base_url(url: str) -> str:
         return ""
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+        usable = parts.scheme in ("http", "https") and is_host(parts.netloc)  # it stands in the pages' policy, too
     except ValueError:
         usable = False
     if not usable or parts.query or parts.fragment or not url.isascii() or any(char.isspace() for char in url):

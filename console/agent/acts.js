@@ -10,7 +10,7 @@ import { unlock } from "../kit/sound.js";
 import { t, tOr } from "../kit/text.js";
 import { toast } from "../kit/toast.js";
 import { entitle, signal } from "./alarm.js";
-import { tellFault } from "./faults.js";
+import { tellFault } from "../kit/faults.js";
 import { forget, keep } from "./kept.js";
 import { settleHall } from "./session.js";
 import { keepAwake } from "./wakefulness.js";

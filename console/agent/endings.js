@@ -1,21 +1,15 @@
 // How the line to the server stands, as the one thing to be told of it, and what can be done about it.
 //
-// Pure. Owns the meaning of close codes for people (PROTOCOL §4). Invariant: whatever state a client is in, there is
+// Pure. Invariant: whatever state a client is in, there is
 // at most one such thing, and each that does not go by itself names an act that goes on.
+
+import { endingOf } from "../kit/endings.js";
 
 /** @typedef {"log_in" | "resume" | "return" | "reload" | "retry"} Act */
 
-/** @type {Record<number, {kind: string, act: Act}>} */
-const ENDS = {
-  4500: { kind: "expired", act: "log_in" },
-  4501: { kind: "expired", act: "log_in" },
-  4502: { kind: "forbidden", act: "log_in" },
-  4503: { kind: "suspended", act: "return" },
-  4504: { kind: "replaced", act: "resume" },
-  4505: { kind: "kicked", act: "return" },
-};
-/** Page and server do not understand each other: an old page, most likely. */
-const MISUNDERSTOOD = { kind: "misunderstood", act: /** @type {Act} */ ("reload") };
+/** @type {Record<string, Act>} what goes on from a final close */
+const ACTS = { expired: "log_in", forbidden: "log_in", suspended: "return", replaced: "resume", kicked: "return" };
+
 /** So long before its end a token is asked for anew. */
 export const RENEW_MS = 5 * 60_000;
 
@@ -25,9 +19,14 @@ export const RENEW_MS = 5 * 60_000;
  * @returns {{kind: string, act: Act} | null}
  */
 export function tidings({ state, end, expiresAt, now, seen }) {
-  if (state === "over" && end) return ENDS[end.code] ?? MISUNDERSTOOD;
-  if (now >= expiresAt && state !== "connecting") return ENDS[4501];
+  if (state === "over" && end) return over(endingOf(end));
+  if (now >= expiresAt && state !== "connecting") return over("expired");
   if (state === "waiting" || (state === "connecting" && seen)) return { kind: "offline", act: "retry" };
   if (now >= expiresAt - RENEW_MS) return { kind: "expiring", act: "log_in" };
   return null;
+}
+
+/** @param {string | null} ending @returns {{kind: string, act: Act}} */
+function over(ending) {
+  return ending === null ? { kind: "misunderstood", act: "reload" } : { kind: ending, act: ACTS[ending] };
 }

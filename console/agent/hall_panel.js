@@ -8,7 +8,7 @@ import { icon } from "../kit/icons.js";
 import { kindName, t } from "../kit/text.js";
 import { grabFromHall, loadHall, verdictWords } from "./acts.js";
 import { facts, pay } from "./facts.js";
-import { wordsFor } from "./faults.js";
+import { wordsFor } from "../kit/faults.js";
 import { RADII_M } from "./hall.js";
 import { pullToRefresh } from "./pull.js";
 

@@ -5,7 +5,7 @@ import { clock, money } from "../kit/format.js";
 import { icon } from "../kit/icons.js";
 import { kindName, t } from "../kit/text.js";
 import { pay } from "./facts.js";
-import { wordsFor } from "./faults.js";
+import { wordsFor } from "../kit/faults.js";
 import { sumUp } from "./sums.js";
 
 /** @param {any} app */

@@ -13,7 +13,7 @@ import { entitle, signal } from "./alarm.js";
 import { Cards } from "./cards.js";
 import { changes } from "./changes.js";
 import { learnCapacity } from "./standing.js";
-import { tellFault, wordsFor } from "./faults.js";
+import { tellFault, wordsFor } from "../kit/faults.js";
 import { Hall } from "./hall.js";
 import { History } from "./history.js";
 import { keep } from "./kept.js";

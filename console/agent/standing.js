@@ -5,7 +5,7 @@
 
 import { Offline, Problem } from "../api.js";
 import { Disconnected } from "../client.js";
-import { tellFault } from "./faults.js";
+import { tellFault } from "../kit/faults.js";
 
 const PACE_MS = 30_000;
 const WAIT_MS = 1500;

@@ -8,8 +8,9 @@
 
 import { Api, Offline, Problem } from "../api.js";
 import { Client } from "../client.js";
+import { wordsFor } from "../kit/faults.js";
 import { token } from "../kit/identity.js";
-import { t, tOr } from "../kit/text.js";
+import { t } from "../kit/text.js";
 import { toast } from "../kit/toast.js";
 import { View } from "../view.js";
 import { Beyond } from "./beyond.js";
@@ -139,8 +140,7 @@ export function makeContext(who, settings) {
 
 /** What went wrong, for people. @param {Problem | Offline} problem */
 export function wordsOf(problem) {
-  if (problem instanceof Offline) return t("kit.problem.offline");
-  if (problem.code !== "conflict") return tOr(`kit.problem.${problem.code}`, "kit.problem.internal");
+  if (problem instanceof Offline || problem.code !== "conflict") return wordsFor(problem);
   const { key, values } = conflictOf(problem.detail);
   const status = values.status ? { status: t(`kit.status.${values.status}`) } : {};
   return t(key, { ...values, ...status });

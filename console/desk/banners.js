@@ -4,6 +4,7 @@
 // Owns the words for each way in which the stream can end (PROTOCOL §4, close codes), and the way on from
 // there.
 
+import { endingOf } from "../kit/endings.js";
 import { countdown } from "../kit/format.js";
 import { icon } from "../kit/icons.js";
 import { t } from "../kit/text.js";
@@ -11,14 +12,13 @@ import { html } from "../vendor/lit-html/lit-html.js";
 
 /** @typedef {import("./app.js").Context} Context */
 
-const CODES = { 4500: "expired", 4501: "expired", 4502: "forbidden", 4504: "replaced", 4505: "kicked" };
+/** Of `endingOf`, those that the desk has words for; any other has "ended". */
+const NAMED = new Set(["expired", "replaced", "kicked", "forbidden"]);
 
-/**
- * What a final close means: "expired", "replaced", "kicked", "forbidden" or "ended".
- * @param {{code: number} | null} end
- */
+/** @param {{code: number} | null} end */
 export function endOf(end) {
-  return CODES[end?.code ?? 0] ?? "ended";
+  const ending = endingOf(end);
+  return ending !== null && NAMED.has(ending) ? ending : "ended";
 }
 
 /** @param {Context} context */

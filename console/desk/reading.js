@@ -6,7 +6,7 @@
 // nothing.
 
 import { Offline, Problem } from "../api.js";
-import { TERMINAL, isOnDesk } from "../view.js";
+import { HELD, TERMINAL, isOnDesk } from "../view.js";
 
 /** @typedef {import("./app.js").Context} Context */
 /**
@@ -20,8 +20,8 @@ import { TERMINAL, isOnDesk } from "../view.js";
  * @property {boolean} gone  there is no such order, or it is not ours to see
  */
 
-const UNFINISHED = ["scheduled", "open", "escalated", "assigned", "en_route", "arrived", "working"];
-const ENDED = ["completed", "cancelled", "expired"];
+const UNFINISHED = ["scheduled", "open", "escalated", ...HELD];
+const ENDED = [...TERMINAL];
 const PAGE = 200;
 const MOST_PAGES = 5;
 const ENDED_SHOWN = 100;

@@ -61,6 +61,7 @@ def test_a_bucket(tmp_path: Path) -> None:
         ({"DISPATCH_PUBLIC_URL": "https://dispatch.example.com/?a=b"}, "DISPATCH_PUBLIC_URL"),
         ({"DISPATCH_PUBLIC_URL": "https://dispatch.example.com:99999"}, "DISPATCH_PUBLIC_URL"),
         ({"DISPATCH_PUBLIC_URL": "ws://dispatch.example.com"}, "DISPATCH_PUBLIC_URL"),
+        ({"DISPATCH_PUBLIC_URL": "https://dispatch.example.com;script-src"}, "DISPATCH_PUBLIC_URL"),
     ],
 )
 def test_a_wrong_value_is_named_in_one_line(tmp_path: Path, env: dict[str, str], named: str) -> None:

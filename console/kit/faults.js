@@ -2,14 +2,14 @@
 
 import { Offline, Problem } from "../api.js";
 import { Disconnected, ServerError } from "../client.js";
-import { has, t } from "../kit/text.js";
-import { toast } from "../kit/toast.js";
+import { t, tOr } from "./text.js";
+import { toast } from "./toast.js";
 
 /** @param {unknown} error @returns {string} Throws what is no answer of the server but a fault of ours. */
 export function wordsFor(error) {
   if (error instanceof Offline || error instanceof Disconnected) return t("kit.problem.offline");
   if (!(error instanceof Problem || error instanceof ServerError)) throw error;
-  return has(`kit.problem.${error.code}`) ? t(`kit.problem.${error.code}`) : error.message;
+  return tOr(`kit.problem.${error.code}`, "kit.problem.internal");
 }
 
 /** @param {unknown} error */
